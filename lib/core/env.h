@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/*
+ * Where lib/core runs. This is the only file of it that may know: everything else here is plain
+ * C on these names, compiled unchanged into pobj.ko, the library, the tools and the tests.
+ *
+ *	u8 .. u64, le64_to_cpu() and friends	fixed-size and little-endian types
+ *	pobj_env_crc32c(seed, p, len)		CRC32C without the final inversion
+ *	pobj_env_store64/_load64		one untorn access each, not reordered by the compiler
+ *	pobj_env_barrier()			the compiler moves no access across
+ *	memcpy, memset, memcmp, errno values
+ */
+#ifndef POBJ_CORE_ENV_H
+#define POBJ_CORE_ENV_H
+
+#ifdef __KERNEL__
+
+#include <linux/crc32.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <asm/byteorder.h>
+
+static inline u32 pobj_env_crc32c(u32 seed, const void *p, size_t len)
+{
+	return __crc32c_le(seed, p, len);
+}
+
+#define pobj_env_barrier()	barrier()
+
+#else
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#ifdef __CHECKER__
+#define pobj_env_force __attribute__((force))
+#else
+#define pobj_env_force
+#endif
+
+static inline u64 le64_to_cpu(__le64 v)
+{
+	return le64toh((pobj_env_force u64)v);
+}
+
+static inline u32 le32_to_cpu(__le32 v)
+{
+	return le32toh((pobj_env_force u32)v);
+}
+
+static inline __le64 cpu_to_le64(u64 v)
+{
+	return (pobj_env_force __le64)htole64(v);
+}
+
+static inline __le32 cpu_to_le32(u32 v)
+{
+	return (pobj_env_force __le32)htole32(v);
+}
+
+/* lib/core/crc32c.c; the kernel has its own. */
+u32 pobj_env_crc32c(u32 seed, const void *p, size_t len);
+
+#define pobj_env_barrier()	__asm__ __volatile__("" ::: "memory")
+
+#endif /* __KERNEL__ */
+
+static inline void pobj_env_store64(__le64 *p, __le64 v)
+{
+	*(volatile __le64 *)p = v;
+}
+
+static inline __le64 pobj_env_load64(const __le64 *p)
+{
+	return *(const volatile __le64 *)p;
+}
+
+#endif
