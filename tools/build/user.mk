@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The library, the tools and the test programs. A new file in one of the folders is found by its
+# place. SAN=1 builds everything with ASan and UBSan, in build/san. V=1 shows the commands.
+#
+#   lib/*.c lib/core/*.c      build/lib/libpobj-user.{so.1,a}
+#   tools/pobjctl/*.c         build/bin/pobjctl
+#   tools/examples/X.c        build/bin/X
+#   selftests/DIR/X.c         build/selftests/DIR/X; with selftests/lib/*.c
+#   selftests/unit/core_X.c   sees lib/core only, always with ASan and UBSan
+#   selftests/DIR/*.mk        what a folder wants otherwise
+
+.PHONY: lib tools tests install
+
+O := build$(if $(SAN),/san)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+CC       ?= gcc
+AR       ?= ar
+CFLAGS   ?= -O2 -g
+CFLAGS   += $(if $(SAN),$(SANFLAGS))
+# Appended to what the caller gives: these are not a matter of taste.
+pobj-cflags := -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iinclude/uapi -I. -pthread -MMD -MP
+lib-cflags  := -fPIC -fvisibility=hidden
+test-cflags := -Ibuild/kselftest -Iselftests/lib -Wno-unused-parameter -Wno-sign-compare
+say = @$(if $(V),,printf '  %-4s %s\n' $(1) $@;)
+q   = $(if $(V),,@)
+lib-libs    := -lblkid -pthread
+tool-libs   := -ljson-c
+
+objs = $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard $(1))))
+lib-objs  := $(call objs,lib/*.c lib/core/*.c)
+ctl-objs  := $(call objs,tools/pobjctl/*.c)
+test-objs := $(call objs,selftests/lib/*.c)
+examples  := $(patsubst tools/examples/%.c,$(O)/bin/%,$(wildcard tools/examples/*.c))
+
+# Programs by folder: on the host, in the guest, and those that are only built.
+programs = $(patsubst %.c,$(O)/%,$(sort $(foreach d,$(1),$(wildcard selftests/$(d)/*.c))))
+host-programs  := $(call programs,unit crash kill compat)
+guest-programs := $(call programs,kmod)
+other-programs := $(call programs,bench)
+core-programs  := $(filter $(O)/selftests/unit/core_%,$(host-programs))
+
+-include $(wildcard selftests/*/*.mk)
+
+so  := $(O)/lib/libpobj-user.so.1
+a   := $(O)/lib/libpobj-user.a
+map := $(wildcard lib/libpobj-user.map)
+
+lib: $(if $(lib-objs),$(so) $(a)) ## build the library
+tools: lib $(if $(ctl-objs),$(O)/bin/pobjctl) $(examples) ## build pobjctl and the examples
+tests: $(host-programs) $(guest-programs) $(other-programs) ## build the test programs
+
+$(O)/obj/%.o: %.c | build/setup.stamp
+	$(call say,CC)mkdir -p $(@D)
+	$q$(CC) $(CFLAGS) $(pobj-cflags) $(if $(filter lib/%,$<),$(lib-cflags)) \
+		$(if $(filter selftests/%,$<),$(test-cflags)) -c -o $@ $<
+
+# The tag that ties unstable pools to this build; Kbuild derives the same one.
+media := $(sort $(wildcard lib/core/*.[ch])) include/uapi/linux/pobj_media.h
+tag   := $(shell cat $(media) | cksum | cut -d' ' -f1)
+$(O)/obj/lib/core/super.o build/san-core/lib/core/super.o: pobj-cflags += -DPOBJ_BUILD_TAG=$(tag)ULL
+$(O)/obj/lib/core/super.o build/san-core/lib/core/super.o: $(media)
+
+$(O)/obj/selftests/%.o: | build/kselftest/kselftest_harness.h
+
+$(so): $(lib-objs) $(map)
+	$(call say,LD)mkdir -p $(@D)
+	$q$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs \
+		$(map:%=-Wl,--version-script=%) -o $@ $(lib-objs) $(lib-libs)
+	@ln -sf $(@F) $(@:.1=)
+
+$(a): $(lib-objs)
+	$(call say,AR)mkdir -p $(@D); rm -f $@
+	$q$(AR) rcs $@ $^
+
+# Programs take the static library, so that they run in a guest and from any folder.
+link = $(call say,LINK)mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1) $(lib-libs)
+
+$(O)/bin/pobjctl: $(ctl-objs) $(a)
+	$(call link,$(tool-libs))
+
+$(examples): $(O)/bin/%: $(O)/obj/tools/examples/%.o $(a)
+	$(call link)
+
+$(filter-out $(core-programs),$(host-programs) $(guest-programs) $(other-programs)): \
+		$(O)/%: $(O)/obj/%.o $(test-objs) $(if $(lib-objs),$(a))
+	$(call link)
+
+# lib/core alone, sanitised: what it needs beyond env.h would be missing here.
+san-core := $(patsubst %.c,build/san-core/%.o,$(wildcard lib/core/*.c))
+build/san-core/%.o: %.c | build/setup.stamp build/kselftest/kselftest_harness.h
+	$(call say,CC)mkdir -p $(@D)
+	$q$(CC) $(CFLAGS) $(SANFLAGS) $(pobj-cflags) $(if $(filter selftests/%,$<),$(test-cflags)) -c -o $@ $<
+
+$(core-programs): $(O)/%: build/san-core/%.o $(san-core)
+	$(call say,LINK)mkdir -p $(@D)
+	$q$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^
+
+.SECONDARY:
+-include $(shell find $(O)/obj build/san-core -name '*.d' 2>/dev/null)
+
+install: all ## install library, headers, pobjctl and udev rule below DESTDIR, PREFIX
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(PREFIX)/include/libpmemobj $(DESTDIR)$(PREFIX)/include/linux \
+		$(DESTDIR)/usr/lib/udev/rules.d
+	install -m 755 $(so) $(DESTDIR)$(LIBDIR)/libpobj-user.so.$(VERSION)
+	ln -sf libpobj-user.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libpobj-user.so.1
+	ln -sf libpobj-user.so.1 $(DESTDIR)$(LIBDIR)/libpobj-user.so
+	install -m 644 $(a) $(DESTDIR)$(LIBDIR)
+	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/libpmemobj/*.h $(DESTDIR)$(PREFIX)/include/libpmemobj
+	install -m 644 include/uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux
+	install -m 755 $(O)/bin/pobjctl $(DESTDIR)$(PREFIX)/bin
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		tools/pkg/libpobj-user.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libpobj-user.pc
+	install -m 644 tools/pkg/90-pobj.rules $(DESTDIR)/usr/lib/udev/rules.d
