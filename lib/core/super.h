@@ -11,6 +11,9 @@
  * struct pobj_super - a superblock that was read, verified and decoded
  * @geom: where everything is; all offsets are in bounds of the medium and do not overlap
  * @bad_copies: bit i is set if copy i is missing or differs from the one that was taken
+ * @raw: the copy that was taken; its layout is NUL-terminated
+ *
+ * Too large for a kernel stack.
  */
 struct pobj_super {
 	struct pobj_geom geom;
@@ -22,13 +25,14 @@ struct pobj_super {
 	u32 gid;
 	u32 mode;
 	u32 bad_copies;
-	char layout[POBJ_M_LAYOUT_MAX];
+	struct pobj_m_super raw;
 };
 
 /**
  * struct pobj_format_args - what a new pool shall be
  * @geom: from pobj_geom_make()
  * @zeroed: the medium is known to hold zeros only (a new file): do not touch every metadata line
+ * @raw: room for pobj_super_format(), kept off the kernel stack
  */
 struct pobj_format_args {
 	struct pobj_geom geom;
@@ -39,6 +43,7 @@ struct pobj_format_args {
 	u32 mode;
 	const char *layout;
 	bool zeroed;
+	struct pobj_m_super raw;
 };
 
 /*
@@ -55,10 +60,15 @@ int pobj_super_repair(const struct pobj_media *m, struct pobj_super *s);
  * the complete new pool, never with the old pool's superblock over new contents. 0; -EINVAL;
  * what fence says.
  */
-int pobj_super_format(const struct pobj_media *m, const struct pobj_format_args *a);
+int pobj_super_format(const struct pobj_media *m, struct pobj_format_args *a);
 
 /* Does any copy carry the magic number, whole or not? What a format must not overwrite unasked. */
 bool pobj_super_present(const struct pobj_media *m);
+
+static inline const char *pobj_super_layout(const struct pobj_super *s)
+{
+	return (const char *)s->raw.layout;
+}
 
 static inline u64 pobj_super_uuid_lo(const struct pobj_super *s)
 {

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/* Lane logs: see lane.c for the rules. */
+#ifndef POBJ_CORE_LANE_H
+#define POBJ_CORE_LANE_H
+
+#include "lib/core/diag.h"
+#include "lib/core/geom.h"
+#include "lib/core/media.h"
+
+/**
+ * struct pobj_entry - a log slot, read out, verified and decoded
+ * @seq: sequence, 0 if the slot was never written
+ * @kind: POBJ_M_ENTRY_*
+ * @cnt: UNDO: pairs in all
+ * @retired: entries up to this sequence were retired when this one was written
+ */
+struct pobj_entry {
+	u64 seq;
+	u64 retired;
+	u64 word[6];
+	u32 kind;
+	u32 cnt;
+};
+
+/**
+ * struct pobj_lane - a lane in the hands of the one thread that may write its log
+ * @seq: sequence of the newest entry
+ * @retired: entries up to here are covered by a fence that this thread executed
+ */
+struct pobj_lane {
+	const struct pobj_media *m;
+	const struct pobj_geom *g;
+	u32 lane;
+	u64 seq;
+	u64 retired;
+};
+
+/* A word of the pool and what shall stand in it. */
+struct pobj_word {
+	u64 target;
+	u64 value;
+};
+
+/* Take up a lane that is recovered. 0; -EUCLEAN or -EIO with @f filled. */
+int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct pobj_geom *g,
+		   u32 lane, struct pobj_finding *f);
+
+/*
+ * Set @cnt words, all or none: after a crash at any point the pool has all old values (before
+ * return) or all new ones (after it; before it, too). Three fence rounds. What the caller flushed
+ * before is durable before the first word changes. Targets are different, 8-byte aligned, and
+ * where pobj_lane_may_undo() says. 0; -ENOSPC: the log holds fewer words, pobj_lane_grow() first;
+ * -EINVAL: a target; what fence says (the pool must then be closed).
+ */
+int pobj_lane_set_words(struct pobj_lane *l, const struct pobj_word *w, u32 cnt);
+
+/* Words that one entry of this lane can hold now. */
+u64 pobj_lane_capacity(const struct pobj_lane *l);
+
+/* Add the free page @page to the log. 0; what pobj_lane_set_words() says; -EUCLEAN. */
+int pobj_lane_grow(struct pobj_lane *l, u64 page);
+
+/* May an undo entry of @lane name the word at @off? */
+bool pobj_lane_may_undo(const struct pobj_media *m, const struct pobj_geom *g, u32 lane, u64 off);
+
+/* ---- for recovery and check -------------------------------------------------------------- */
+
+/**
+ * struct pobj_lane_view - all slots of a lane, judged
+ * @entry: by slot; seq 0 where it holds nothing
+ * @newest: highest sequence, 0 if the lane was never used
+ * @retired: retired-upto of the newest; live entries are (retired, newest]
+ * @torn: a half-written successor of the newest was passed over
+ */
+struct pobj_lane_view {
+	struct pobj_entry entry[POBJ_M_SLOT_CNT];
+	u64 newest;
+	u64 retired;
+	bool torn;
+};
+
+/* Read and judge the slots of @lane. 0; -EUCLEAN or -EIO with @f filled. */
+int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 lane,
+		   struct pobj_lane_view *v, struct pobj_finding *f);
+
+/*
+ * Walk the extension lines of a lane in order. @off is the current line; call pobj_ext_first(),
+ * then pobj_ext_next(). 0; -ENOSPC: no more; -EUCLEAN: broken chain; -EIO.
+ */
+struct pobj_ext_walk {
+	const struct pobj_media *m;
+	const struct pobj_geom *g;
+	u32 lane;
+	u64 off;
+	u64 left;	/* lines left in this run, this one included */
+	u64 chunk;	/* chunk we are in, 0 in the lane's own lines */
+	u64 chunks;	/* chunks entered so far */
+};
+
+int pobj_ext_first(struct pobj_ext_walk *w, const struct pobj_media *m, const struct pobj_geom *g,
+		   u32 lane, struct pobj_finding *f);
+int pobj_ext_next(struct pobj_ext_walk *w, struct pobj_finding *f);
+
+/* Does the raw line's checksum fit? Same place in slot and extension line. */
+bool pobj_log_line_ok(const struct pobj_m_slot *raw);
+
+/* Write one slot: all words, tag last, and flush it; no fence. */
+void pobj_lane_write(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt);
+
+#endif
