@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * libpmemobj/base.h - object ids, durability, locks' and objects' common ground.
+ *
+ * Names, types and documented semantics are those of libpmemobj (its man pages are the
+ * reference); where pobj promises more, the comment here says so.
+ */
+#ifndef LIBPMEMOBJ_BASE_H
+#define LIBPMEMOBJ_BASE_H 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An open pool: the address at which it is mapped. */
+typedef struct pmemobjpool PMEMobjpool;
+
+#define PMEMOBJ_MAX_LAYOUT ((size_t)1024)
+
+/* Flags of pmemobj_mem*, pmemobj_xflush and pmemobj_xpersist. */
+#define PMEMOBJ_F_MEM_NODRAIN		(1U << 0)	/* caller drains */
+#define PMEMOBJ_F_MEM_NONTEMPORAL	(1U << 1)	/* data will not be read soon */
+#define PMEMOBJ_F_MEM_TEMPORAL		(1U << 2)	/* data will be read soon */
+#define PMEMOBJ_F_MEM_WC		(1U << 3)	/* write-combining: as NONTEMPORAL */
+#define PMEMOBJ_F_MEM_WB		(1U << 4)	/* write-back: as TEMPORAL */
+#define PMEMOBJ_F_MEM_NOFLUSH		(1U << 5)	/* caller flushes */
+#define PMEMOBJ_F_RELAXED		(1U << 31)	/* no 8-byte atomicity needed */
+
+/* A persistent reference: which pool, and where in it. */
+typedef struct pmemoid {
+	uint64_t pool_uuid_lo;
+	uint64_t off;
+} PMEMoid;
+
+static const PMEMoid OID_NULL = { 0, 0 };
+
+#define OID_IS_NULL(o)	((o).off == 0)
+#define OID_EQUALS(lhs, rhs) \
+	((lhs).off == (rhs).off && (lhs).pool_uuid_lo == (rhs).pool_uuid_lo)
+
+/* Address of an object; NULL for OID_NULL and for pools that are not open in this process. */
+void *pmemobj_direct(PMEMoid oid);
+
+/* Object id of an address; OID_NULL if no open pool holds it. */
+PMEMoid pmemobj_oid(const void *addr);
+
+/* Pool of an object or address; NULL if it is not open here. */
+PMEMobjpool *pmemobj_pool_by_oid(PMEMoid oid);
+PMEMobjpool *pmemobj_pool_by_ptr(const void *addr);
+
+/* ---- durability: also on ranges that no object covers ------------------------------------ */
+
+/* memcpy, memmove, memset whose result is durable at return. Overlap as in their models. */
+void *pmemobj_memcpy_persist(PMEMobjpool *pop, void *dest, const void *src, size_t len);
+void *pmemobj_memset_persist(PMEMobjpool *pop, void *dest, int c, size_t len);
+void *pmemobj_memcpy(PMEMobjpool *pop, void *dest, const void *src, size_t len, unsigned flags);
+void *pmemobj_memmove(PMEMobjpool *pop, void *dest, const void *src, size_t len, unsigned flags);
+void *pmemobj_memset(PMEMobjpool *pop, void *dest, int c, size_t len, unsigned flags);
+
+/* flush: start writing back. drain: wait for this thread's flushes. persist: both. */
+void pmemobj_persist(PMEMobjpool *pop, const void *addr, size_t len);
+void pmemobj_flush(PMEMobjpool *pop, const void *addr, size_t len);
+void pmemobj_drain(PMEMobjpool *pop);
+
+/* With flags (PMEMOBJ_F_RELAXED). 0; -1 and errno EINVAL for an unknown flag. */
+int pmemobj_xpersist(PMEMobjpool *pop, const void *addr, size_t len, unsigned flags);
+int pmemobj_xflush(PMEMobjpool *pop, const void *addr, size_t len, unsigned flags);
+
+/* ---- versions and errors ----------------------------------------------------------------- */
+
+#define PMEMOBJ_MAJOR_VERSION 2
+#define PMEMOBJ_MINOR_VERSION 4
+
+/* NULL if a program compiled against this version can use the library; else says why not. */
+const char *pmemobj_check_version(unsigned major_required, unsigned minor_required);
+
+/* Text for the last error of this thread; never NULL. The same as pobj_errormsg(). */
+const char *pmemobj_errormsg(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

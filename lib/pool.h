@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An open pool, as this process sees it: the handle.
+ *
+ * A PMEMobjpool * is the address at which the pool is mapped, so pop + offset is an address. The
+ * handle lies in private memory directly before it, at a fixed distance: found by one
+ * subtraction, and gone from a forked child (MADV_WIPEONFORK), where the mapping is gone, too.
+ *
+ *	reserved  | handle (private) | pool (shared) | sidecar elsewhere
+ *	          ^ pop - POBJ_HANDLE_BYTES
+ *	                             ^ pop, aligned to 2 MiB
+ */
+#ifndef POBJ_LIB_POOL_H
+#define POBJ_LIB_POOL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "lib/core/super.h"
+#include "lib/persist.h"
+#include "libpmemobj/base.h"
+
+struct pobj_backend;
+struct pobj_sidecar;
+
+#define POBJ_HANDLE_BYTES	16384
+#define POBJ_HANDLE_MAGIC	0x706f626a68616e64ULL
+
+/**
+ * struct pobj_pool - the handle
+ * @magic: POBJ_HANDLE_MAGIC while the pool is open in this process
+ * @media: the mapping and how to persist
+ * @super: superblock as it was at open; only layout changes need more
+ * @backend: what the pool lies on
+ * @fd: pool file, or region file
+ * @lock_fd: file backend: the sidecar's file, whose record locks say who lives
+ * @sidecar: shared volatile state
+ * @session: number of this attachment
+ * @next: list of open pools, under the registry lock
+ * @path: as given to open, for messages
+ */
+struct pobj_pool {
+	u64 magic;
+	struct pobj_media media;
+	struct pobj_super super;
+	const struct pobj_backend *backend;
+	struct pobj_sidecar *sidecar;
+	size_t sidecar_bytes;
+	int fd;
+	int lock_fd;
+	u32 slot;
+	u64 session;
+	u64 uuid_lo;
+	void *reserve;
+	size_t reserve_bytes;
+	void *user_data;
+	struct pobj_pool *next;
+	char path[4096];
+};
+
+/* Handle of @pop, or NULL with errno EINVAL and a message if it is not open in this process. */
+struct pobj_pool *pobj_pool_of(PMEMobjpool *pop);
+
+/* The same without a check, where there is no way to report: hot, void functions. */
+static inline struct pobj_pool *pobj_pool_raw(PMEMobjpool *pop)
+{
+	return (struct pobj_pool *)((char *)pop - POBJ_HANDLE_BYTES);
+}
+
+static inline PMEMobjpool *pobj_pool_pop(const struct pobj_pool *p)
+{
+	return (PMEMobjpool *)p->media.base;
+}
+
+#endif
