@@ -40,7 +40,7 @@ count() {
 run() {
 	prog=$1 n=$(name "$1")
 	case $prog in */*) ;; *) prog=./$prog ;; esac
-	timeout -k 5 "${TEST_TIMEOUT:-300}" "$prog" </dev/null >"$dir/$n.tap" 2>&1
+	/usr/bin/timeout -k 5 "${TEST_TIMEOUT:-300}" "$prog" </dev/null >"$dir/$n.tap" 2>&1
 	# shellcheck disable=SC2046 # words
 	set -- $(count "$dir/$n.tap" $?)
 	echo "$1 $2 $3" >"$dir/$n.sum"

@@ -21,7 +21,7 @@ is() {
 		echo "not ok $n $1"
 	fi
 }
-echo 1..9
+echo 1..10
 
 echo data >"$tmp/data"
 vm --image-dir "$tmp/img" --share "$tmp" '
@@ -55,6 +55,8 @@ is "images survive a lost machine" "after after " "$(tr '\n' ' ' <"$tmp/out")"
 vm --nodes 1 --nvdimm 0 'echo "<4>WARNING: CPU: 0 PID: 1 at seeded.c:1" >/dev/kmsg'
 is "a warning of the kernel fails a command that succeeded" 121 $? seeded.c
 vm --nodes 1 --nvdimm 0 'echo c >/proc/sysrq-trigger'
-is "a crash is a crash" 120 $? "sysrq triggered crash"
+is "a crash is a crash" 120 $? "Kernel panic"
 vm --nodes 1 --nvdimm 0 --timeout 15 'sleep 100'
 is "a hang is a timeout" 124 $?
+vm --nodes 1 --nvdimm 0 'su alice -c "id -un; touch /tmp/a && ! touch /etc/a" 2>/dev/null'
+is "a second user who is not root" "0 alice" "$? $(cat "$tmp/out")"

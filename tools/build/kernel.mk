@@ -20,4 +20,4 @@ modules: $(kernel) | build/setup.stamp ## build pobj.ko for KVER (build/kmod-KVE
 	+@tools/build/module $(KDIR) $(kmod)
 
 modules_install: modules ## install pobj.ko below DESTDIR
-	+$(MAKE) -C $(KDIR) M=$(abspath $(kmod)) INSTALL_MOD_PATH=$(DESTDIR) modules_install
+	+$(MAKE) -C $(KDIR) M=$(abspath $(kmod)) INSTALL_MOD_PATH=$(DESTDIR) CONFIG_MODULE_SIG_ALL= modules_install
