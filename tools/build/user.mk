@@ -21,6 +21,8 @@ CFLAGS   ?= -O2 -g
 CFLAGS   += $(if $(SAN),$(SANFLAGS))
 # Appended to what the caller gives: these are not a matter of taste.
 pobj-cflags := -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iinclude/uapi -I. -pthread -MMD -MP
+# The examples show what a user writes; all else takes glibc whole. Empty, as sources define it.
+gnu-cflags  := -D_GNU_SOURCE=
 lib-cflags  := -fPIC -fvisibility=hidden
 test-cflags := -Ibuild/kselftest -Iselftests/lib -Wno-unused-parameter -Wno-sign-compare
 say = @$(if $(V),,printf '  %-4s %s\n' $(1) $@;)
@@ -53,7 +55,8 @@ tests: $(host-programs) $(guest-programs) $(other-programs) ## build the test pr
 
 $(O)/obj/%.o: %.c | build/setup.stamp
 	$(call say,CC)mkdir -p $(@D)
-	$q$(CC) $(CFLAGS) $(pobj-cflags) $(if $(filter lib/%,$<),$(lib-cflags)) \
+	$q$(CC) $(CFLAGS) $(pobj-cflags) $(if $(filter tools/examples/%,$<),,$(gnu-cflags)) \
+		$(if $(filter lib/%,$<),$(lib-cflags)) \
 		$(if $(filter selftests/%,$<),$(test-cflags)) -c -o $@ $<
 
 # The tag that ties unstable pools to this build; Kbuild derives the same one.
@@ -91,7 +94,7 @@ $(filter-out $(core-programs),$(host-programs) $(guest-programs) $(other-program
 san-core := $(patsubst %.c,build/san-core/%.o,$(wildcard lib/core/*.c))
 build/san-core/%.o: %.c | build/setup.stamp build/kselftest/kselftest_harness.h
 	$(call say,CC)mkdir -p $(@D)
-	$q$(CC) $(CFLAGS) $(SANFLAGS) $(pobj-cflags) $(if $(filter selftests/%,$<),$(test-cflags)) -c -o $@ $<
+	$q$(CC) $(CFLAGS) $(SANFLAGS) $(pobj-cflags) $(gnu-cflags) $(if $(filter selftests/%,$<),$(test-cflags)) -c -o $@ $<
 
 $(core-programs): $(O)/%: build/san-core/%.o $(san-core)
 	$(call say,LINK)mkdir -p $(@D)
