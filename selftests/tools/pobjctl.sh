@@ -383,7 +383,7 @@ for copy in 0 1; do
 	cp pool hurt
 	damage hurt $((off + 1024))
 	run 1 check hurt
-	says out "^hurt: repairable at $(printf 0x%x $off)[0-9a-f]*: "
+	says out "^hurt: repairable at 0x[0-9a-f]+: "
 	says out "^    found 0x[0-9a-f]+, expected 0x[0-9a-f]+\$"
 	says out "^hurt: repairable: 1 problem, 0 fatal;"
 	silent err
@@ -392,6 +392,7 @@ for copy in 0 1; do
 	json 'd[0]["verdict"] == "repairable" and d[0]["census"]["problems"] == 1'
 	json "len(d[0]['problems']) == 1 and not d[0]['problems'][0]['fatal']"
 	json "$off <= d[0]['problems'][0]['off'] < $off + 2048"
+	json '"recover" in d[0]["problems"][0]["advice"] and "both" not in d[0]["problems"][0]["text"]'
 	shape <<'EOF'
 []
 [].path str
