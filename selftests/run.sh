@@ -37,6 +37,16 @@ count() {
 	}' "$1"
 }
 
+# explain FILE ENDED_BADLY: the failed points with the words before each, and how it ended
+explain() {
+	{
+		awk '
+		/^(not )?ok/ { if (/^not/) printf "%s%s\n", words, $0; words = ""; n = 0; next }
+		n++ < 12 { words = words $0 "\n" }' "$1" | head -n 60
+		[ "$2" = 0 ] || { echo "... its last lines:"; tail -n 10 "$1"; }
+	} | sed 's/^/    | /'
+}
+
 run() {
 	prog=$1 n=$(name "$1")
 	case $prog in */*) ;; *) prog=./$prog ;; esac
@@ -54,7 +64,7 @@ run() {
 		printf 'ok    %-28s %s\n' "$n" "$text"
 	else
 		printf 'FAIL  %-28s %s\n' "$n" "$text"
-		{ grep '^not ok' "$dir/$n.tap" | head -n 10; echo ...; tail -n 25 "$dir/$n.tap"; } | sed 's/^/    | /'
+		explain "$dir/$n.tap" $#
 	fi
 }
 
