@@ -20,7 +20,7 @@ export KVER POBJ_CACHE
 .DEFAULT_GOAL := all
 .PHONY: all help setup clean distclean
 
-all: tools modules ## build the library, the tools and the module
+all: tools man modules ## build the library, the tools, their man pages and the module
 
 include tools/build/user.mk
 include tools/build/kernel.mk

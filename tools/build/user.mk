@@ -8,9 +8,10 @@
 #   tools/examples/X.c        build/bin/X
 #   selftests/DIR/X.c         build/selftests/DIR/X; with selftests/lib/*.c
 #   selftests/unit/core_X.c   sees lib/core only, always with ASan and UBSan
+#   tools/man/X.N.scd         build/man/X.N
 #   selftests/DIR/*.mk        what a folder wants otherwise
 
-.PHONY: lib tools tests install
+.PHONY: lib tools tests man install
 
 O := build$(if $(SAN),/san)
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -51,6 +52,7 @@ map := $(wildcard lib/libpobj-user.map)
 
 lib: $(if $(lib-objs),$(so) $(a)) ## build the library
 tools: lib $(if $(ctl-objs),$(O)/bin/pobjctl) $(examples) ## build pobjctl and the examples
+man: $(patsubst tools/man/%.scd,$(O)/man/%,$(wildcard tools/man/*.scd)) ## build the man pages
 tests: $(host-programs) $(guest-programs) $(other-programs) ## build the test programs
 
 $(O)/obj/%.o: %.c | build/setup.stamp
@@ -100,6 +102,10 @@ $(core-programs): $(O)/%: build/san-core/%.o $(san-core)
 	$(call say,LINK)mkdir -p $(@D)
 	$q$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^
 
+$(O)/man/%: tools/man/%.scd | build/setup.stamp
+	$(call say,MAN)mkdir -p $(@D)
+	$qscdoc <$< >$@
+
 .SECONDARY:
 -include $(shell find $(O)/obj build/san-core -name '*.d' 2>/dev/null)
 
@@ -115,6 +121,9 @@ install: all ## install library, headers, pobjctl and udev rule below DESTDIR, P
 	install -m 644 include/libpmemobj/*.h $(DESTDIR)$(PREFIX)/include/libpmemobj
 	install -m 644 include/uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux
 	install -m 755 $(O)/bin/pobjctl $(DESTDIR)$(PREFIX)/bin
+	for page in $(O)/man/*; do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit; \
+	done
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		tools/pkg/libpobj-user.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libpobj-user.pc
 	install -m 644 tools/pkg/90-pobj.rules $(DESTDIR)/usr/lib/udev/rules.d
