@@ -61,7 +61,8 @@ static int print_problem(const struct pobj_problem *p, void *arg)
 	out_text(stdout, check->path);
 	printf(": %s at 0x%" PRIx64 ": ", p->fatal ? "fatal" : "repairable", p->off);
 	out_text(stdout, p->text);
-	printf("\n    found 0x%" PRIx64 ", expected 0x%" PRIx64, p->found, p->expected);
+	if (p->found != p->expected)
+		printf("\n    found 0x%" PRIx64 ", expected 0x%" PRIx64, p->found, p->expected);
 	if (p->advice && *p->advice) {
 		fputs("\n    ", stdout);
 		out_text(stdout, p->advice);

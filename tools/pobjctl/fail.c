@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,15 +37,13 @@ static const char *meant_device(const char *path)
 	return access(sys, F_OK) ? NULL : path;
 }
 
-static void advise_region(struct fail *f, const char *verb, const char *path)
+static void advise_region(int err, char *to, size_t size, const char *verb, const char *path)
 {
 	const char *name = path + strlen(REGION_PREFIX);
-	char *to = f->advice;
-	size_t size = sizeof(f->advice);
 	int control = fail_control();
 	char word[OUT_QUOTE_TEXT];
 
-	switch (-f->err) {
+	switch (-err) {
 	case ENODEV:
 		if (control == ENOENT)
 			snprintf(to, size, "load the module, run: " CONTROL_LOAD);
@@ -80,11 +79,9 @@ static void advise_region(struct fail *f, const char *verb, const char *path)
 	}
 }
 
-static void advise_file(struct fail *f, const char *verb, const char *path)
+static void advise_file(int err, char *to, size_t size, const char *verb, const char *path)
 {
 	const char *device = meant_device(path);
-	char *to = f->advice;
-	size_t size = sizeof(f->advice);
 	struct stat st;
 	char word[OUT_QUOTE_TEXT];
 
@@ -95,11 +92,11 @@ static void advise_file(struct fail *f, const char *verb, const char *path)
 		return;
 	}
 	if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
-		snprintf(to, size, "name a pool file in it, run: ls %s", word);
+		snprintf(to, size, "name a pool file in this directory, run: ls %s", word);
 		return;
 	}
 
-	switch (-f->err) {
+	switch (-err) {
 	case ENOENT:
 	case ENOTDIR:
 		snprintf(to, size, "check the path; pools on devices are named " REGION_PREFIX
@@ -112,7 +109,7 @@ static void advise_file(struct fail *f, const char *verb, const char *path)
 		break;
 	case EBUSY:
 	case EAGAIN:
-		snprintf(to, size, "close it in the programs that use it, run: fuser -v %s", word);
+		snprintf(to, size, "see who uses it, run: fuser -v %s", word);
 		break;
 	case EIO:
 		snprintf(to, size, "see what the medium reported, run: dmesg");
@@ -127,28 +124,59 @@ static void advise_file(struct fail *f, const char *verb, const char *path)
 	}
 }
 
+static void advise(int err, char *to, size_t size, const char *verb, const char *path)
+{
+	*to = 0;
+	if (path && !strncmp(path, REGION_PREFIX, strlen(REGION_PREFIX)))
+		advise_region(err, to, size, verb, path);
+	else if (path)
+		advise_file(err, to, size, verb, path);
+}
+
+/* Add to what the library advises. */
+static void advise_more(struct fail *f, const char *verb, const char *path)
+{
+	size_t len = strlen(f->advice);
+
+	if (len + 2 >= sizeof(f->advice))
+		return;
+	memcpy(f->advice + len, "; ", 3);
+	advise(f->err, f->advice + len + 2, sizeof(f->advice) - len - 2, verb, path);
+	if (!f->advice[len + 2])
+		f->advice[len] = 0;
+}
+
+/* The library puts advice behind the cause: "PATH: cause; advice". @skip: bytes of the path. */
+static bool split_advice(struct fail *f, size_t skip)
+{
+	char *end = strstr(f->cause + skip, "; ");
+
+	if (!end)
+		return false;
+	snprintf(f->advice, sizeof(f->advice), "%s", end + 2);
+	*end = 0;
+	return true;
+}
+
 void fail_report(struct fail *f, const char *verb, const char *path, int err)
 {
 	const char *msg = pobj_errormsg();
-	size_t len;
+	const char *what = path ? path : verb;
+	size_t len = strlen(what);
+	bool named;
 
 	f->err = err;
 	snprintf(f->cause, sizeof(f->cause), "%s", *msg ? msg : strerror(-err));
-	f->advice[0] = 0;
-	if (path && !strstr(msg, "run: ")) {
-		if (!strncmp(path, REGION_PREFIX, strlen(REGION_PREFIX)))
-			advise_region(f, verb, path);
-		else
-			advise_file(f, verb, path);
-	}
+	named = !strncmp(f->cause, what, len) && f->cause[len] == ':';
+	if (!split_advice(f, named ? len : 0))
+		advise(f->err, f->advice, sizeof(f->advice), verb, path);
+	else if (err == -EBUSY)
+		advise_more(f, verb, path);
 
 	fflush(stdout);
 	fputs("pobjctl: ", stderr);
-	if (!path)
-		path = verb;
-	len = strlen(path);
-	if (strncmp(f->cause, path, len) || !strchr(": ", f->cause[len])) {
-		out_text(stderr, path);
+	if (!named) {
+		out_text(stderr, what);
 		fputs(": ", stderr);
 	}
 	out_text(stderr, f->cause);

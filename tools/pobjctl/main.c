@@ -81,7 +81,7 @@ static int verb_run(const struct verb *v, int argc, char **argv)
 	struct options opt = { 0 };
 	struct option known[4] = { { "help", no_argument, NULL, 'h' } };
 	char name[3];
-	int cnt = 1, o;
+	int cnt = 1, i, o;
 
 	if (v->flags & VERB_JSON)
 		known[cnt++] = (struct option){ "json", no_argument, NULL, 'j' };
@@ -109,6 +109,9 @@ static int verb_run(const struct verb *v, int argc, char **argv)
 		return bad_usage(v, "argument is missing", v->args);
 	if (v->max_args >= 0 && cnt > v->max_args)
 		return bad_usage(v, "one argument too many", argv[optind + v->max_args]);
+	for (i = 0; i < cnt; i++)
+		if (!*argv[optind + i])
+			return bad_usage(v, "argument is empty", NULL);
 	return v->run(cnt, argv + optind, &opt);
 }
 
