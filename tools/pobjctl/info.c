@@ -84,11 +84,12 @@ static void print_region(const struct pobj_region_info *r, bool bytes)
 	if (r->node >= 0)
 		row("node", "%d", r->node);
 	row("owner", "%s, mode %04o", region_owner(owner, r), r->mode);
-	row("durable by", "%s", !(r->flags & POBJ_INFO_SYNC) ? "fsync" :
-	    r->flags & POBJ_INFO_CACHED ? "CPU flush" : "store (CPU caches are persistent)");
-	if (r->flags & POBJ_INFO_CLAIMED)
+	if (r->flags & POBJ_INFO_CLAIMED) {
+		row("durable by", "%s", !(r->flags & POBJ_INFO_SYNC) ? "fsync" :
+		    r->flags & POBJ_INFO_CACHED ? "CPU flush" : "store (caches are persistent)");
 		row("faults", "%" PRIu64 " of 2 MiB, %" PRIu64 " of 4 KiB", r->faults_2m,
 		    r->faults_4k);
+	}
 	if (r->bad_cnt)
 		row("bad blocks", "%s in %" PRIu64 " range%s",
 		    out_size(size, r->bad_bytes, bytes), r->bad_cnt, out_s(r->bad_cnt));

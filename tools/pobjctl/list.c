@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* pobjctl list: claimed regions, and DAX devices that are not claimed. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE	/* strverscmp() */
+#endif
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "fail.h"
 #include "out.h"
@@ -11,26 +16,49 @@
 #include "region.h"
 
 struct list {
-	const struct options *opt;
-	struct json_object *array;	/* NULL: text */
+	struct pobj_region_info *region;
 	size_t cnt;
 };
 
-static int print_region(const struct pobj_region_info *r, void *arg)
+static int add_region(const struct pobj_region_info *r, void *arg)
 {
-	char size[OUT_SIZE_TEXT], owner[REGION_OWNER_TEXT] = "-", mode[12] = "-", node[12] = "-";
 	struct list *list = arg;
 
-	list->cnt++;
-	if (list->array) {
-		out_json_append(list->array, region_json(r));
-		return 0;
-	}
+	list->region = out_need(reallocarray(list->region, list->cnt + 1, sizeof(*r)));
+	list->region[list->cnt++] = *r;
+	return 0;
+}
 
-	if (list->cnt == 1)
-		printf("%-10s %-11s %*s %-36s %4s %-13s %4s %8s  %s\n", "DEVICE", "VERDICT",
-		       list->opt->bytes ? 16 : 10, "SIZE", "POOL", "NODE", "OWNER", "MODE",
-		       "SESSIONS", "BAD");
+/* Claimed ones first, then by name with its number: the same order every time. */
+static int compare(const void *left, const void *right)
+{
+	const struct pobj_region_info *l = left, *r = right;
+	const bool l_claimed = l->flags & POBJ_INFO_CLAIMED;
+	const bool r_claimed = r->flags & POBJ_INFO_CLAIMED;
+
+	return l_claimed == r_claimed ? strverscmp(l->device, r->device) : r_claimed - l_claimed;
+}
+
+static void print_json(const struct list *list)
+{
+	struct json_object *array = out_json_array();
+	size_t i;
+
+	for (i = 0; i < list->cnt; i++)
+		out_json_append(array, region_json(&list->region[i]));
+	out_json_print(array);
+}
+
+static void print_head(int size_width)
+{
+	printf("%-10s %-11s %*s %-36s %4s %-13s %4s %8s  %s\n", "DEVICE", "VERDICT", size_width,
+	       "SIZE", "POOL", "NODE", "OWNER", "MODE", "SESSIONS", "BAD");
+}
+
+static void print_row(const struct pobj_region_info *r, int size_width, bool bytes)
+{
+	char size[OUT_SIZE_TEXT], owner[REGION_OWNER_TEXT] = "-", mode[12] = "-", node[12] = "-";
+
 	if (r->node >= 0)
 		snprintf(node, sizeof(node), "%d", r->node);
 	if (r->flags & (POBJ_INFO_CLAIMED | POBJ_INFO_POOL)) {
@@ -38,28 +66,36 @@ static int print_region(const struct pobj_region_info *r, void *arg)
 		snprintf(mode, sizeof(mode), "%04o", r->mode);
 	}
 	printf("%-10s %-11s %*s %-36s %4s %-13s %4s %8u  ", r->device, region_verdict(r),
-	       list->opt->bytes ? 16 : 10, out_size(size, r->bytes, list->opt->bytes),
+	       size_width, out_size(size, r->bytes, bytes),
 	       *r->uuid ? r->uuid : "-", node, owner, mode, r->sessions);
 	if (r->bad_cnt)
-		printf("%s in %" PRIu64 "\n", out_size(size, r->bad_bytes, list->opt->bytes),
-		       r->bad_cnt);
+		printf("%s in %" PRIu64 "\n", out_size(size, r->bad_bytes, bytes), r->bad_cnt);
 	else
 		puts("-");
-	return 0;
 }
 
 static int list_regions(int cnt, char **args, const struct options *opt)
 {
-	struct list list = { opt, opt->json ? out_json_array() : NULL, 0 };
-	int err = pobj_region_list(print_region, &list);
+	const int size_width = opt->bytes ? 16 : 10;
+	struct list list = { 0 };
+	int err = pobj_region_list(add_region, &list);
 	struct fail fail;
+	size_t i;
 
 	(void)cnt;
 	(void)args;
 	if (err)
 		fail_report(&fail, verb_list.name, NULL, err);
-	if (list.array)
-		out_json_print(list.array);
+	if (list.cnt)
+		qsort(list.region, list.cnt, sizeof(*list.region), compare);
+	if (opt->json) {
+		print_json(&list);
+	} else if (list.cnt) {
+		print_head(size_width);
+		for (i = 0; i < list.cnt; i++)
+			print_row(&list.region[i], size_width, opt->bytes);
+	}
+	free(list.region);
 	if (err)
 		return EXIT_PROBLEM;
 

@@ -118,7 +118,7 @@ const char *out_s(uint64_t n)
 
 /* ---- JSON ------------------------------------------------------------------------------- */
 
-static void *need(void *p)
+void *out_need(void *p)
 {
 	if (!p) {
 		fputs("pobjctl: out of memory\n", stderr);
@@ -129,17 +129,17 @@ static void *need(void *p)
 
 struct json_object *out_json_object(void)
 {
-	return need(json_object_new_object());
+	return out_need(json_object_new_object());
 }
 
 struct json_object *out_json_array(void)
 {
-	return need(json_object_new_array());
+	return out_need(json_object_new_array());
 }
 
 struct json_object *out_json_bool(bool b)
 {
-	return need(json_object_new_boolean(b));
+	return out_need(json_object_new_boolean(b));
 }
 
 struct json_object *out_json_text(const char *s)
@@ -154,7 +154,7 @@ struct json_object *out_json_text(const char *s)
 	if (!s)
 		return NULL;
 
-	copy = need(malloc(strlen(s) * 3 + 1));
+	copy = out_need(malloc(strlen(s) * 3 + 1));
 	to = copy;
 	while (*p) {
 		len = utf8_len(p, &code);
@@ -169,7 +169,7 @@ struct json_object *out_json_text(const char *s)
 		}
 	}
 	*to = 0;
-	obj = need(json_object_new_string(copy));
+	obj = out_need(json_object_new_string(copy));
 	free(copy);
 	return obj;
 }
@@ -177,24 +177,24 @@ struct json_object *out_json_text(const char *s)
 void out_json_put(struct json_object *obj, const char *name, struct json_object *val)
 {
 	if (json_object_object_add(obj, name, val))
-		need(NULL);
+		out_need(NULL);
 }
 
 void out_json_append(struct json_object *array, struct json_object *val)
 {
 	if (json_object_array_add(array, val))
-		need(NULL);
+		out_need(NULL);
 }
 
 static struct json_object *field_json(const struct out_field *field, const char *at)
 {
 	switch (field->kind) {
 	case OUT_U64:
-		return need(json_object_new_uint64(*(const uint64_t *)at));
+		return out_need(json_object_new_uint64(*(const uint64_t *)at));
 	case OUT_U32:
-		return need(json_object_new_int64(*(const uint32_t *)at));
+		return out_need(json_object_new_int64(*(const uint32_t *)at));
 	case OUT_I32:
-		return need(json_object_new_int64(*(const int32_t *)at));
+		return out_need(json_object_new_int64(*(const int32_t *)at));
 	case OUT_BOOL:
 		return out_json_bool(*(const int *)at);
 	case OUT_TEXT:
@@ -219,6 +219,6 @@ void out_json_print(struct json_object *obj)
 	const int how = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 			JSON_C_TO_STRING_NOSLASHESCAPE;
 
-	puts(need((void *)json_object_to_json_string_ext(obj, how)));
+	puts(out_need((void *)json_object_to_json_string_ext(obj, how)));
 	json_object_put(obj);
 }

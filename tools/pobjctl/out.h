@@ -51,6 +51,9 @@ const char *out_size(char buf[OUT_SIZE_TEXT], uint64_t n, bool bytes);
 /* "s" for the plural of @n */
 const char *out_s(uint64_t n);
 
+/* @p, which is not NULL: without memory the tool ends. */
+void *out_need(void *p);
+
 /* Builders; they do not return without memory. */
 struct json_object *out_json_object(void);
 struct json_object *out_json_array(void);

@@ -74,6 +74,7 @@ const char *region_owner(char buf[REGION_OWNER_TEXT], const struct pobj_region_i
 struct json_object *region_json(const struct pobj_region_info *r)
 {
 	struct json_object *obj, *flags;
+	const bool claimed = r && (r->flags & POBJ_INFO_CLAIMED);
 	size_t i;
 
 	if (!r)
@@ -82,9 +83,14 @@ struct json_object *region_json(const struct pobj_region_info *r)
 	out_json_put(obj, "verdict", out_json_text(region_verdict(r)));
 	out_json_fields(obj, before_flags, OUT_CNT(before_flags), r);
 	flags = out_json_object();
-	for (i = 0; i < OUT_CNT(flag_names); i++)
-		out_json_put(flags, flag_names[i].name,
-			     out_json_bool(r->flags & flag_names[i].flag));
+	for (i = 0; i < OUT_CNT(flag_names); i++) {
+		/* What the medium needs is known from its claim on. */
+		if (!claimed && (flag_names[i].flag & (POBJ_INFO_SYNC | POBJ_INFO_CACHED)))
+			out_json_put(flags, flag_names[i].name, NULL);
+		else
+			out_json_put(flags, flag_names[i].name,
+				     out_json_bool(r->flags & flag_names[i].flag));
+	}
 	out_json_put(obj, "flags", flags);
 	out_json_fields(obj, behind_flags, OUT_CNT(behind_flags), r);
 	return obj;
