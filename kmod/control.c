@@ -122,8 +122,7 @@ static int control_list(struct pobjk_call *c)
 		return -EOPNOTSUPP;
 	if (a->__reserved)
 		return -EINVAL;
-	if (a->cnt && (a->region_bytes < offsetofend(struct pobj_region, name) ||
-		       a->region_bytes > PAGE_SIZE))
+	if (a->cnt && a->region_bytes < offsetofend(struct pobj_region, id))
 		return -EINVAL;
 
 	/* Into memory of our own first: no user memory is touched under the lock of the list. */
@@ -132,9 +131,11 @@ static int control_list(struct pobjk_call *c)
 	if (cnt && !regions)
 		return -ENOMEM;
 	there = pobjk_region_list(regions, cnt);
-	for (i = 0; i < min(cnt, there) && !err; i++)
+	for (i = 0; i < min(cnt, there) && !err; i++) {
 		err = list_store(u64_to_user_ptr(a->regions) + (u64)i * a->region_bytes,
 				 a->region_bytes, &regions[i]);
+		cond_resched();
+	}
 	kvfree(regions);
 	if (err)
 		return err;

@@ -8,6 +8,9 @@
  * Faults take region->life for reading, below mmap_lock; 2 MiB faults of 6.12 come under the lock
  * of the vma alone. Whoever takes life for writing changes something and then unmaps: so a fault
  * either sees the change or what it maps is unmapped after it.
+ *
+ * A mapping belongs to the mm that made it. VM_DONTCOPY keeps it out of children; a process may
+ * clear that (MADV_DOFORK), so what a child inherits after all is made an orphan: it maps nothing.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -82,6 +85,14 @@ static vm_fault_t fault_2m(struct pobjk_region *r, struct vm_fault *vmf)
 	return ret;
 }
 
+/* vm_private_data of a mapping without a session; else it is NULL. */
+#define ORPHAN		((void *)1)
+
+static bool is_orphan(const struct vm_area_struct *vma)
+{
+	return vma->vm_private_data == ORPHAN;
+}
+
 static struct pobjk_region *vmf_region(struct vm_fault *vmf)
 {
 	struct pobjk_file *pf = vmf->vma->vm_file->private_data;
@@ -94,7 +105,7 @@ static vm_fault_t pobjk_vm_fault(struct vm_fault *vmf)
 	struct pobjk_region *r = vmf_region(vmf);
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 
-	if (pobjk_region_enter(r)) {
+	if (!is_orphan(vmf->vma) && pobjk_region_enter(r)) {
 		ret = fault_4k(r, vmf);
 		pobjk_region_leave(r);
 	}
@@ -109,7 +120,7 @@ static vm_fault_t pobjk_vm_huge_fault(struct vm_fault *vmf, pobjk_fault_size_t s
 
 	if (size != POBJK_FAULT_PMD)
 		return VM_FAULT_FALLBACK;
-	if (pobjk_region_enter(r)) {
+	if (!is_orphan(vmf->vma) && pobjk_region_enter(r)) {
 		ret = fault_2m(r, vmf);
 		pobjk_region_leave(r);
 	}
@@ -117,7 +128,22 @@ static vm_fault_t pobjk_vm_huge_fault(struct vm_fault *vmf, pobjk_fault_size_t s
 	return ret;
 }
 
+/*
+ * @vma is a part or a copy of another: cut, moved, or inherited by a new mm, which has no session
+ * yet. In the last case this comes before the page tables are copied; the flag prevents that.
+ */
+static void pobjk_vm_open(struct vm_area_struct *vma)
+{
+	struct pobjk_file *pf = vma->vm_file->private_data;
+
+	if (!pobjk_session_id(pf->region, vma->vm_mm)) {
+		vma->vm_private_data = ORPHAN;
+		vm_flags_set(vma, VM_WIPEONFORK | VM_DONTCOPY);
+	}
+}
+
 static const struct vm_operations_struct pobjk_vm_ops = {
+	.open		= pobjk_vm_open,
 	.fault		= pobjk_vm_fault,
 	.huge_fault	= pobjk_vm_huge_fault,
 };
