@@ -34,9 +34,16 @@ struct pobj_sidecar;
  * @backend: what the pool lies on
  * @fd: pool file, or region file
  * @lock_fd: file backend: the sidecar's file, whose record locks say who lives
- * @sidecar: shared volatile state
+ * @sidecar: shared volatile state, @sidecar_bytes of it
+ * @slot: file backend: the session's byte in the lock file
  * @session: number of this attachment
- * @next: list of open pools, under the registry lock
+ * @dev: file backend: device of the pool file
+ * @ino: file backend: its inode
+ * @uuid_lo: pool_uuid_lo of object ids
+ * @reserve: address range that holds handle and pool, @reserve_bytes of it
+ * @alone: while opening: nobody else has the pool open
+ * @made: while creating: the file is ours to remove
+ * @user_data: the caller's
  * @path: as given to open, for messages
  */
 struct pobj_pool {
@@ -50,13 +57,18 @@ struct pobj_pool {
 	int lock_fd;
 	u32 slot;
 	u64 session;
+	dev_t dev;
+	ino_t ino;
 	u64 uuid_lo;
 	void *reserve;
 	size_t reserve_bytes;
+	bool alone;
+	bool made;
 	void *user_data;
-	struct pobj_pool *next;
 	char path[4096];
 };
+
+_Static_assert(sizeof(struct pobj_pool) <= POBJ_HANDLE_BYTES, "handle fits before the pool");
 
 /* Handle of @pop, or NULL with errno EINVAL and a message if it is not open in this process. */
 struct pobj_pool *pobj_pool_of(PMEMobjpool *pop);
@@ -66,6 +78,15 @@ static inline struct pobj_pool *pobj_pool_raw(PMEMobjpool *pop)
 {
 	return (struct pobj_pool *)((char *)pop - POBJ_HANDLE_BYTES);
 }
+
+/* For backends, while opening: -EEXIST if this process has the file open already. */
+int pobj_pool_not_open(dev_t dev, ino_t ino, const char *path);
+
+struct pobj_wish;
+
+/* For backends that format in this process: map the place with @map and make a pool of it. */
+int pobj_pool_format_mapped(struct pobj_pool *p, const struct pobj_wish *create,
+			    int (*map)(struct pobj_pool *p));
 
 static inline PMEMobjpool *pobj_pool_pop(const struct pobj_pool *p)
 {

@@ -56,9 +56,12 @@ PMEMobjpool *pmemobj_pool_by_ptr(const void *addr);
 /* memcpy, memmove, memset whose result is durable at return. Overlap as in their models. */
 void *pmemobj_memcpy_persist(PMEMobjpool *pop, void *dest, const void *src, size_t len);
 void *pmemobj_memset_persist(PMEMobjpool *pop, void *dest, int c, size_t len);
-void *pmemobj_memcpy(PMEMobjpool *pop, void *dest, const void *src, size_t len, unsigned flags);
-void *pmemobj_memmove(PMEMobjpool *pop, void *dest, const void *src, size_t len, unsigned flags);
-void *pmemobj_memset(PMEMobjpool *pop, void *dest, int c, size_t len, unsigned flags);
+void *pmemobj_memcpy(PMEMobjpool *pop, void *dest, const void *src, size_t len,
+		     unsigned int flags);
+void *pmemobj_memmove(PMEMobjpool *pop, void *dest, const void *src, size_t len,
+		     unsigned int flags);
+void *pmemobj_memset(PMEMobjpool *pop, void *dest, int c, size_t len,
+		     unsigned int flags);
 
 /* flush: start writing back. drain: wait for this thread's flushes. persist: both. */
 void pmemobj_persist(PMEMobjpool *pop, const void *addr, size_t len);
@@ -66,8 +69,8 @@ void pmemobj_flush(PMEMobjpool *pop, const void *addr, size_t len);
 void pmemobj_drain(PMEMobjpool *pop);
 
 /* With flags (PMEMOBJ_F_RELAXED). 0; -1 and errno EINVAL for an unknown flag. */
-int pmemobj_xpersist(PMEMobjpool *pop, const void *addr, size_t len, unsigned flags);
-int pmemobj_xflush(PMEMobjpool *pop, const void *addr, size_t len, unsigned flags);
+int pmemobj_xpersist(PMEMobjpool *pop, const void *addr, size_t len, unsigned int flags);
+int pmemobj_xflush(PMEMobjpool *pop, const void *addr, size_t len, unsigned int flags);
 
 /* ---- versions and errors ----------------------------------------------------------------- */
 
@@ -75,7 +78,8 @@ int pmemobj_xflush(PMEMobjpool *pop, const void *addr, size_t len, unsigned flag
 #define PMEMOBJ_MINOR_VERSION 4
 
 /* NULL if a program compiled against this version can use the library; else says why not. */
-const char *pmemobj_check_version(unsigned major_required, unsigned minor_required);
+const char *pmemobj_check_version(unsigned int major_required,
+				  unsigned int minor_required);
 
 /* Text for the last error of this thread; never NULL. The same as pobj_errormsg(). */
 const char *pmemobj_errormsg(void);

@@ -5,7 +5,7 @@
  *
  *	u8 .. u64, le64_to_cpu() and friends	fixed-size and little-endian types
  *	pobj_env_crc32c(seed, p, len)		CRC32C without the final inversion
- *	pobj_env_store64/_load64		one untorn access each, not reordered by the compiler
+ *	pobj_env_store64/_load64		one untorn access each, in program order
  *	pobj_env_barrier()			the compiler moves no access across
  *	memcpy, memset, memcmp, errno values
  */

@@ -175,8 +175,8 @@ static int chunk_follow(struct pobj_ext_walk *w, u64 off, struct pobj_finding *f
 	if (!next)
 		return -ENOSPC;
 	/* A chain longer than the pool has pages runs in a circle. */
-	if (!pobj_geom_in_data(w->g, next) || (next - w->g->data_off) % pobj_geom_page_bytes(w->g) ||
-	    ++w->chunks > w->g->page_cnt)
+	if (!pobj_geom_in_data(w->g, next) ||
+	    (next - w->g->data_off) % pobj_geom_page_bytes(w->g) || ++w->chunks > w->g->page_cnt)
 		return pobj_found(f, -EUCLEAN, POBJ_DIAG_CHUNK, off, next, w->chunks);
 	if (pobj_line_read(w->m, w->g, pobj_geom_page_of(w->g, next), &line) ||
 	    w->m->read(w->m, &chunk, next, sizeof(chunk)))
@@ -332,9 +332,9 @@ static int undo_write_ext(struct pobj_lane *l, const struct pobj_word *w, u32 cn
 		n = cnt - done < POBJ_M_PAIRS ? cnt - done : POBJ_M_PAIRS;
 		memset(&raw, 0, sizeof(raw));
 		for (i = 0; i < n; i++) {
+			dst = pobj_media_ptr(l->m, w[done + i].target);
 			raw.word[2 * i] = cpu_to_le64(w[done + i].target);
-			raw.word[2 * i + 1] = pobj_env_load64(pobj_media_ptr(l->m,
-							      w[done + i].target));	/* P8 */
+			raw.word[2 * i + 1] = pobj_env_load64(dst);	/* P8 */
 		}
 		log_line_seal(&raw, n, 0, tag);
 		dst = pobj_media_ptr(l->m, walk.off);

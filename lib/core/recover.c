@@ -22,7 +22,7 @@
 static int undo_pairs(const struct pobj_media *m, const struct pobj_geom *g, u32 lane, u64 off,
 		      const u64 *word, u32 pairs, bool act, struct pobj_finding *f)
 {
-	__le64 *dst;
+	__le64 *dst, now;
 	u32 i;
 
 	for (i = 0; i < pairs; i++) {
@@ -30,8 +30,10 @@ static int undo_pairs(const struct pobj_media *m, const struct pobj_geom *g, u32
 			return pobj_found(f, -EUCLEAN, POBJ_DIAG_LANE_TARGET, off, word[2 * i], 0);
 		if (!act)
 			continue;
+		if (m->read(m, &now, word[2 * i], sizeof(now)))
+			return pobj_found(f, -EIO, POBJ_DIAG_MEDIA, word[2 * i], 0, 0);
 		dst = pobj_media_ptr(m, word[2 * i]);
-		if (le64_to_cpu(pobj_env_load64(dst)) != word[2 * i + 1])
+		if (le64_to_cpu(now) != word[2 * i + 1])
 			pobj_store64(m, dst, word[2 * i + 1]);
 		pobj_flush(m, dst, sizeof(*dst));		/* R4 */
 	}

@@ -7,8 +7,10 @@
  *     the one with the higher seq holds; the other is rewritten by recovery.
  * S2. Copies are written one at a time, copy 1 first, each flushed and fenced before the next is
  *     begun: at every moment one of them is whole.
- * S3. Format: both magics are wiped and fenced before anything else is changed, and come back
- *     only after all other metadata is durable. A crash leaves no pool or the whole new pool.
+ * S3. Format: both copies are wiped whole, and fenced, before anything else is changed, and come
+ *     back only after all other metadata is durable. A crash leaves no pool or the whole new pool.
+ *     Wiping the magic alone is not enough: when the new copy is written, the new magic may arrive
+ *     before the rest and bring the old superblock back over new contents.
  * S4. Nothing is used before its copy was read out and its checksum verified; after that the
  *     medium is not looked at again (it may change under a hostile hand).
  */
@@ -209,8 +211,7 @@ static void super_encode(struct pobj_format_args *a)
 int pobj_super_format(const struct pobj_media *m, struct pobj_format_args *a)
 {
 	const struct pobj_geom *g = &a->geom;
-	__le64 *magic;
-	u8 *meta;
+	u8 *copy, *meta;
 	u32 i;
 	int err;
 
@@ -220,9 +221,9 @@ int pobj_super_format(const struct pobj_media *m, struct pobj_format_args *a)
 
 	/* S3: no old superblock over what follows. */
 	for (i = 0; i < POBJ_M_SUPER_CNT; i++) {
-		magic = pobj_media_ptr(m, super_off[i]);
-		pobj_store64(m, magic, 0);
-		pobj_flush(m, magic, sizeof(*magic));
+		copy = pobj_media_ptr(m, super_off[i]);
+		pobj_store_fill(m, copy, 0, sizeof(a->raw));
+		pobj_flush(m, copy, sizeof(a->raw));
 	}
 	err = pobj_fence(m);
 	if (err)

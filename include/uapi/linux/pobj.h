@@ -138,7 +138,7 @@ struct pobj_ioc_release {
 /* pobj_region.flags, pobj_ioc_info.out_flags */
 #define POBJ_REGION_POOL	(1U << 0)	/* holds a formatted pool */
 #define POBJ_REGION_RECOVERED	(1U << 1)	/* pool was recovered in this claim */
-#define POBJ_REGION_SYNC	(1U << 2)	/* synchronous: CLWB + SFENCE persist, MAP_SYNC works */
+#define POBJ_REGION_SYNC	(1U << 2)	/* CLWB + SFENCE persist; MAP_SYNC works */
 #define POBJ_REGION_CACHED	(1U << 3)	/* CPU caches are volatile: CLWB is needed */
 #define POBJ_REGION_DEAD	(1U << 4)	/* device was unbound; release it */
 #define POBJ_REGION_RDONLY	(1U << 5)	/* this file was attached read-only */

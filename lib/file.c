@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Pools in files: on a DAX file system (MAP_SYNC), in the page cache (msync), or in memory
+ * (tmpfs, which no power cut spares, but every kill does).
+ *
+ * Who may do what is settled by record locks, which the kernel drops when a process ends. On the
+ * pool file, far behind its end, two bytes, as locks of the open file description: they survive
+ * that the program opens and closes the file elsewhere, which loses locks of the process kind.
+ *
+ *	GATE	exclusive, while opening, closing, recovering: one at a time, waits
+ *	USE	shared, as long as the pool is open; who gets it exclusively is alone
+ *
+ * The sidecar is a shared-memory object named by device and inode of the pool file. The first
+ * opener removes what it finds and makes a new one; the last to close removes it. An opener who
+ * is not alone must find it, or it sits in another /dev/shm (a container) and must not join: two
+ * sidecars for one pool would hand out everything twice.
+ *
+ * On the sidecar's own file each session holds the byte of its slot, as a lock of the process:
+ * these are not inherited by fork, so a lock held means that its very process lives. Nobody else
+ * opens that file in our process, so the trap of this kind (any close drops the lock) is out of
+ * reach. A child closes the descriptors it inherits (pool.c), else it would keep USE alive.
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lib/core/recover.h"
+#include "lib/errormsg.h"
+#include "lib/file.h"
+#include "lib/sidecar.h"
+
+#define LOCK_GATE	(1ULL << 61)
+#define LOCK_USE	(LOCK_GATE + 1)
+#define LOCK_SLOT	(1ULL << 61)	/* on the sidecar's file: slot i is byte LOCK_SLOT + i */
+#define SLOT_CNT	4096U
+
+static int lock_byte(int fd, int cmd, short type, u64 byte)
+{
+	struct flock fl = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1,
+	};
+	int err;
+
+	do {
+		err = fcntl(fd, cmd, &fl) ? -errno : 0;
+	} while (err == -EINTR);
+	return err;
+}
+
+static int lock_gate(int fd, const char *path)
+{
+	int err = lock_byte(fd, F_OFD_SETLKW, F_WRLCK, LOCK_GATE);
+
+	return err ? pobj_err_sys(err, "%s: cannot lock the pool file", path) : 0;
+}
+
+/* 1: USE is ours exclusively, 0: others have it, or -errno. */
+static int lock_alone(int fd)
+{
+	int err = lock_byte(fd, F_OFD_SETLK, F_WRLCK, LOCK_USE);
+
+	if (err == -EAGAIN || err == -EACCES)
+		return 0;
+	return err ? err : 1;
+}
+
+static void sidecar_name(int fd, char name[64])
+{
+	struct stat st;
+
+	memset(&st, 0, sizeof(st));
+	fstat(fd, &st);
+	snprintf(name, 64, "/pobj.%llx.%llx", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+}
+
+int pobj_file_in_use(int fd, const char *path, bool keep)
+{
+	int err, alone;
+
+	err = lock_gate(fd, path);
+	if (err)
+		return err;
+	alone = lock_alone(fd);
+	if (alone < 0)
+		return pobj_err_sys(alone, "%s: cannot lock the pool file", path);
+	if (!alone || !keep) {
+		if (alone)
+			lock_byte(fd, F_OFD_SETLK, F_UNLCK, LOCK_USE);
+		lock_byte(fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
+	}
+	return !alone;
+}
+
+int pobj_file_count_locks(int sfd)
+{
+	struct flock fl;
+	u64 byte = LOCK_SLOT;
+	int users = 0;
+
+	while (byte < LOCK_SLOT + SLOT_CNT) {
+		fl = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET,
+				     .l_start = (off_t)byte,
+				     .l_len = (off_t)(LOCK_SLOT + SLOT_CNT - byte) };
+		if (fcntl(sfd, F_GETLK, &fl) || fl.l_type == F_UNLCK)
+			break;
+		/* The first lock in the range, not necessarily at its beginning; one byte each. */
+		users++;
+		byte = (u64)fl.l_start + 1;
+	}
+	return users;
+}
+
+int pobj_file_users(int fd)
+{
+	char name[64];
+	int sfd, users;
+
+	sidecar_name(fd, name);
+	sfd = shm_open(name, O_RDWR, 0);
+	if (sfd < 0)
+		return errno == ENOENT ? 0 : -1;
+	users = pobj_file_count_locks(sfd);
+	close(sfd);
+	return users;
+}
+
+/* ---- open and create --------------------------------------------------------------------- */
+
+static int file_make(struct pobj_pool *p, const struct pobj_wish *create)
+{
+	int err;
+
+	p->fd = open(p->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, create->mode);
+	if (p->fd < 0)
+		return pobj_err_sys(-errno, "%s: cannot create the pool file", p->path);
+	p->made = true;
+	/* Room now, rather than SIGBUS at some later store. */
+	err = posix_fallocate(p->fd, 0, (off_t)create->size);
+	if (err)
+		return pobj_err_sys(-err, "%s: cannot allocate %llu bytes", p->path,
+				    (unsigned long long)create->size);
+	return 0;
+}
+
+/* An existing file that shall become a pool must not hold anything. */
+static int file_is_blank(struct pobj_pool *p)
+{
+	static const char zeros[8192];
+	char head[sizeof(zeros)];
+	ssize_t n = pread(p->fd, head, sizeof(head), 0);
+
+	if (n < 0)
+		return pobj_err_sys(-errno, "%s: cannot be read", p->path);
+	if (memcmp(head, zeros, (size_t)n))
+		return pobj_err(-EEXIST,
+				"%s: the file holds data; a pool is made of a new file, or of one that begins with 8 KiB of zeros",
+				p->path);
+	return 0;
+}
+
+static int file_open(struct pobj_pool *p, const struct pobj_wish *create)
+{
+	struct stat st;
+	int err;
+
+	if (create && create->size) {
+		err = file_make(p, create);
+		if (err)
+			return err;
+	} else {
+		p->fd = open(p->path, O_RDWR | O_CLOEXEC);
+		if (p->fd < 0)
+			return pobj_err_sys(-errno, "%s", p->path);
+	}
+	if (fstat(p->fd, &st))
+		return pobj_err_sys(-errno, "%s", p->path);
+	if (!S_ISREG(st.st_mode))
+		return pobj_err(-EINVAL, "%s: not a regular file%s", p->path,
+				S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode) ?
+				"; name a device as pobj:DEVICE" : "");
+	err = pobj_pool_not_open(st.st_dev, st.st_ino, p->path);
+	if (err)
+		return err;
+	err = lock_gate(p->fd, p->path);
+	if (err)
+		return err;
+	if (create && !create->size) {
+		err = file_is_blank(p);
+		if (err)
+			return err;
+	}
+	/* Read behind the gate: whoever makes the file holds it until it has its size. */
+	if (fstat(p->fd, &st))
+		return pobj_err_sys(-errno, "%s", p->path);
+	p->media.size = (u64)st.st_size;
+	p->dev = st.st_dev;
+	p->ino = st.st_ino;
+	err = lock_alone(p->fd);
+	if (err < 0)
+		return pobj_err_sys(err, "%s: cannot lock the pool file", p->path);
+	p->alone = err;
+	if (create && !p->alone)
+		return pobj_err(-EBUSY, "%s: another process uses the file", p->path);
+	return 0;
+}
+
+/* Map the file at @at (NULL: anywhere) and find out what its medium needs. */
+int pobj_file_map(struct pobj_pool *p, int fd, void *at)
+{
+	const int fixed = at ? MAP_FIXED : 0;
+	enum pobj_medium kind = POBJ_MEDIUM_CACHED;
+	struct statfs sf;
+	void *map;
+
+	map = mmap(at, p->media.size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED_VALIDATE | MAP_SYNC | fixed, fd, 0);
+	if (map == MAP_FAILED) {
+		map = mmap(at, p->media.size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, 0);
+		if (map == MAP_FAILED)
+			return pobj_err_sys(-errno, "%s: cannot be mapped", p->path);
+		kind = POBJ_MEDIUM_PAGES;
+		if (!fstatfs(fd, &sf) && (sf.f_type == TMPFS_MAGIC || sf.f_type == RAMFS_MAGIC ||
+					  sf.f_type == HUGETLBFS_MAGIC))
+			kind = POBJ_MEDIUM_DRAM;
+	}
+	p->media.base = map;
+	if (madvise(map, p->media.size, MADV_DONTFORK))
+		return pobj_err_sys(-errno, "%s: MADV_DONTFORK", p->path);
+	pobj_persist_setup(&p->media, pobj_persist_forced(kind));
+	return 0;
+}
+
+static int file_mmap(struct pobj_pool *p)
+{
+	return pobj_file_map(p, p->fd, p->media.base);
+}
+
+static int file_format(struct pobj_pool *p, const struct pobj_wish *create)
+{
+	return pobj_pool_format_mapped(p, create, file_mmap);
+}
+
+static int file_map(struct pobj_pool *p)
+{
+	struct pobj_recovery r;
+	struct pobj_finding f;
+	int err;
+
+	err = file_mmap(p);
+	if (err || !p->alone)
+		return err;
+	err = pobj_recover_pool(&p->media, &p->super, &r, &f);
+	return err ? pobj_err_finding(err, p->path, &f) : 0;
+}
+
+/* ---- sidecar and session ----------------------------------------------------------------- */
+
+/* Make a new sidecar file, with the pool file's owner and mode: who may one, may the other. */
+static int sidecar_make(struct pobj_pool *p, const char *name)
+{
+	struct stat st;
+	int fd, err;
+
+	if (shm_unlink(name) && errno != ENOENT)
+		return pobj_err_sys(-errno,
+				    "%s: shared memory /dev/shm%s is in the way and cannot be removed",
+				    p->path, name);
+	fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return pobj_err_sys(-errno, "%s: cannot make shared memory /dev/shm%s", p->path,
+				    name);
+	if (fstat(p->fd, &st) || (fchown(fd, st.st_uid, st.st_gid) && errno != EPERM) ||
+	    fchmod(fd, st.st_mode & 0666) || ftruncate(fd, (off_t)p->sidecar_bytes)) {
+		err = pobj_err_sys(-errno, "%s: cannot set up shared memory /dev/shm%s", p->path,
+				   name);
+		close(fd);
+		shm_unlink(name);
+		return err;
+	}
+	return fd;
+}
+
+static int sidecar_find(struct pobj_pool *p, const char *name)
+{
+	struct stat st;
+	int fd;
+
+	fd = shm_open(name, O_RDWR, 0);
+	if (fd < 0)
+		return pobj_err(-EBUSY,
+				"%s: another process uses the pool, but its shared memory /dev/shm%s cannot be reached (%s); open the pool where that process runs, or close it there",
+				p->path, name, strerror(errno));
+	if (fstat(fd, &st) || (u64)st.st_size != p->sidecar_bytes) {
+		close(fd);
+		return pobj_err(-EBUSY, "%s: shared memory /dev/shm%s is not of this pool", p->path,
+				name);
+	}
+	return fd;
+}
+
+/* Take the lock of a slot that is free. */
+static int slot_take(struct pobj_pool *p)
+{
+	u32 i;
+	int err;
+
+	for (i = 0; i < SLOT_CNT; i++) {
+		err = lock_byte(p->lock_fd, F_SETLK, F_WRLCK, LOCK_SLOT + i);
+		if (!err) {
+			p->slot = i;
+			return 0;
+		}
+		if (err != -EAGAIN && err != -EACCES)
+			return pobj_err_sys(err, "%s: cannot lock a session slot", p->path);
+	}
+	return pobj_err(-EUSERS, "%s: %u processes have the pool open, no more can", p->path,
+			SLOT_CNT);
+}
+
+static int file_sidecar(struct pobj_pool *p)
+{
+	char name[64];
+	void *at;
+	int fd;
+
+	p->sidecar_bytes = pobj_geom_sidecar_bytes(&p->super.geom);
+	sidecar_name(p->fd, name);
+	fd = p->alone ? sidecar_make(p, name) : sidecar_find(p, name);
+	if (fd < 0)
+		return fd;
+	p->lock_fd = fd;
+	at = mmap(NULL, p->sidecar_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
+		  0);
+	if (at == MAP_FAILED)
+		return pobj_err_sys(-errno, "%s: cannot map its shared memory", p->path);
+	p->sidecar = at;
+	if (madvise(at, p->sidecar_bytes, MADV_DONTFORK))
+		return pobj_err_sys(-errno, "%s: MADV_DONTFORK", p->path);
+	return slot_take(p);
+}
+
+static int file_ready(struct pobj_pool *p)
+{
+	int err;
+
+	p->session = pobj_sidecar_session(p->sidecar);
+	/* From exclusive to shared in one step; then the next may come. */
+	err = lock_byte(p->fd, F_OFD_SETLK, F_RDLCK, LOCK_USE);
+	if (!err)
+		err = lock_byte(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
+	if (err)
+		return pobj_err_sys(err, "%s: cannot lock the pool file", p->path);
+	p->alone = false;
+	return 0;
+}
+
+static void file_close(struct pobj_pool *p)
+{
+	char name[64];
+
+	if (p->fd < 0)
+		return;
+	if (p->sidecar) {
+		/* The last one puts out the light. Without the gate (an error) nobody does. */
+		if (!lock_byte(p->fd, F_OFD_SETLKW, F_WRLCK, LOCK_GATE) && lock_alone(p->fd) == 1) {
+			sidecar_name(p->fd, name);
+			shm_unlink(name);
+		}
+		munmap(p->sidecar, p->sidecar_bytes);
+	}
+	if (p->lock_fd >= 0)
+		close(p->lock_fd);
+	close(p->fd);
+	p->fd = -1;
+	p->lock_fd = -1;
+	p->sidecar = NULL;
+}
+
+static void file_discard(struct pobj_pool *p)
+{
+	if (p->made)
+		unlink(p->path);
+}
+
+const struct pobj_backend pobj_backend_file = {
+	.name = "file",
+	.open = file_open,
+	.format = file_format,
+	.map = file_map,
+	.sidecar = file_sidecar,
+	.ready = file_ready,
+	.close = file_close,
+	.discard = file_discard,
+};

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The pools that this process has open, for finding one by address or by UUID.
+ *
+ * Readers take no lock. Writers hold registry_lock, fill an entry and store its base last; a
+ * reader that sees a base (acquire) sees the rest. Closing a pool while another thread uses it is
+ * the caller's race, as it is in libpmemobj.
+ *
+ * A forked child has neither mappings nor handles of its parent. What it does inherit are the
+ * descriptors, and with them the parent's hold on the pool; the fork handler closes them.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "lib/errormsg.h"
+#include "lib/registry.h"
+
+struct open_pool {
+	_Atomic(uintptr_t) base;	/* 0: entry is unused */
+	_Atomic(u64) size;
+	_Atomic(u64) uuid_lo;
+	int fd;				/* for the fork handler, which has no handle */
+	int lock_fd;
+};
+
+static struct open_pool pools[POBJ_OPEN_MAX];
+static atomic_uint high_water;		/* entries ever used */
+static atomic_uint closings;		/* makes caches of closed pools worthless */
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+void pobj_registry_lock(void)
+{
+	pthread_mutex_lock(&registry_lock);
+}
+
+void pobj_registry_unlock(void)
+{
+	pthread_mutex_unlock(&registry_lock);
+}
+
+static void after_fork_in_child(void)
+{
+	unsigned int i, n = atomic_load_explicit(&high_water, memory_order_relaxed);
+
+	for (i = 0; i < n; i++) {
+		if (!atomic_load_explicit(&pools[i].base, memory_order_relaxed))
+			continue;
+		atomic_store_explicit(&pools[i].base, 0, memory_order_relaxed);
+		close(pools[i].fd);
+		if (pools[i].lock_fd >= 0)
+			close(pools[i].lock_fd);
+	}
+	atomic_fetch_add_explicit(&closings, 1, memory_order_relaxed);
+	pobj_registry_unlock();
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(pobj_registry_lock, pobj_registry_unlock, after_fork_in_child);
+}
+
+static struct open_pool *find_by_uuid(u64 uuid_lo)
+{
+	unsigned int i, n = atomic_load_explicit(&high_water, memory_order_acquire);
+
+	for (i = 0; i < n; i++) {
+		if (atomic_load_explicit(&pools[i].base, memory_order_acquire) &&
+		    atomic_load_explicit(&pools[i].uuid_lo, memory_order_relaxed) == uuid_lo)
+			return &pools[i];
+	}
+	return NULL;
+}
+
+static struct open_pool *find_by_address(uintptr_t addr)
+{
+	unsigned int i, n = atomic_load_explicit(&high_water, memory_order_acquire);
+	uintptr_t base;
+
+	for (i = 0; i < n; i++) {
+		base = atomic_load_explicit(&pools[i].base, memory_order_acquire);
+		if (base && addr >= base &&
+		    addr - base < atomic_load_explicit(&pools[i].size, memory_order_relaxed))
+			return &pools[i];
+	}
+	return NULL;
+}
+
+int pobj_registry_add(struct pobj_pool *p)
+{
+	struct open_pool *o;
+	unsigned int i;
+
+	pthread_once(&fork_once, watch_forks);
+	if (find_by_uuid(p->uuid_lo))
+		return pobj_err(-EEXIST,
+				"%s: a pool with the same UUID is open in this process; open a copy of a pool in another process",
+				p->path);
+	for (i = 0; i < POBJ_OPEN_MAX; i++) {
+		o = &pools[i];
+		if (atomic_load_explicit(&o->base, memory_order_relaxed))
+			continue;
+		atomic_store_explicit(&o->size, p->media.size, memory_order_relaxed);
+		atomic_store_explicit(&o->uuid_lo, p->uuid_lo, memory_order_relaxed);
+		o->fd = p->fd;
+		o->lock_fd = p->lock_fd;
+		atomic_store_explicit(&o->base, (uintptr_t)p->media.base, memory_order_release);
+		if (i >= atomic_load_explicit(&high_water, memory_order_relaxed))
+			atomic_store_explicit(&high_water, i + 1, memory_order_release);
+		return 0;
+	}
+	return pobj_err(-ENFILE, "%s: %u pools are open, no more can", p->path, POBJ_OPEN_MAX);
+}
+
+void pobj_registry_remove(struct pobj_pool *p)
+{
+	struct open_pool *o = find_by_address((uintptr_t)p->media.base);
+
+	if (o)
+		atomic_store_explicit(&o->base, 0, memory_order_release);
+	atomic_fetch_add_explicit(&closings, 1, memory_order_release);
+}
+
+int pobj_registry_each(int (*each)(struct pobj_pool *p, const void *arg), const void *arg)
+{
+	unsigned int i, n = atomic_load_explicit(&high_water, memory_order_relaxed);
+	uintptr_t base;
+	int ret;
+
+	for (i = 0; i < n; i++) {
+		base = atomic_load_explicit(&pools[i].base, memory_order_relaxed);
+		ret = base ? each(pobj_pool_raw((PMEMobjpool *)base), arg) : 0;
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* ---- look-ups of the API ----------------------------------------------------------------- */
+
+struct pobj_pool *pobj_pool_of(PMEMobjpool *pop)
+{
+	struct open_pool *o = find_by_address((uintptr_t)pop);
+
+	if (o && atomic_load_explicit(&o->base, memory_order_relaxed) == (uintptr_t)pop)
+		return pobj_pool_raw(pop);
+	pobj_err(-EINVAL,
+		 "not a pool that this process has open (a forked child opens pools for itself)");
+	return NULL;
+}
+
+PMEMobjpool *pmemobj_pool_by_ptr(const void *addr)
+{
+	struct open_pool *o = find_by_address((uintptr_t)addr);
+
+	return o ? (PMEMobjpool *)atomic_load_explicit(&o->base, memory_order_relaxed) : NULL;
+}
+
+PMEMobjpool *pmemobj_pool_by_oid(PMEMoid oid)
+{
+	struct open_pool *o = oid.off ? find_by_uuid(oid.pool_uuid_lo) : NULL;
+
+	return o ? (PMEMobjpool *)atomic_load_explicit(&o->base, memory_order_relaxed) : NULL;
+}
+
+void *pmemobj_direct(PMEMoid oid)
+{
+	/* The pool of the last look-up of this thread; most programs have one. */
+	static _Thread_local struct {
+		u64 uuid_lo;
+		char *base;
+		unsigned int closings;
+	} last;
+	unsigned int now;
+
+	if (!oid.off)
+		return NULL;
+	now = atomic_load_explicit(&closings, memory_order_acquire);
+	if (last.uuid_lo != oid.pool_uuid_lo || last.closings != now || !last.base) {
+		last.base = (char *)pmemobj_pool_by_oid(oid);
+		last.uuid_lo = oid.pool_uuid_lo;
+		last.closings = now;
+		if (!last.base)
+			return NULL;
+	}
+	return last.base + oid.off;
+}
+
+PMEMoid pmemobj_oid(const void *addr)
+{
+	struct open_pool *o = find_by_address((uintptr_t)addr);
+	PMEMoid oid = { 0, 0 };
+
+	if (!o)
+		return oid;
+	oid.pool_uuid_lo = atomic_load_explicit(&o->uuid_lo, memory_order_relaxed);
+	oid.off = (uintptr_t)addr - atomic_load_explicit(&o->base, memory_order_relaxed);
+	return oid;
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The root object: made once, grows by moving.
+ *
+ * It is a large object with the ROOT flag: a span of whole pages whose line says so, and the root
+ * record that names it. Making or moving it changes three or four words in different lines (root
+ * offset and size, header of the new line, header of the old one), which go through lane 0
+ * together (lib/core/lane.c, P5): all or none. Contents, type and size of the new span lie where
+ * nothing refers to yet; they are flushed before and become durable in the first round.
+ *
+ * One at a time, under the pool lock, among all processes. What is only read is read under it,
+ * too: between the rounds the words are not yet what they will be after a crash.
+ */
+#include "lib/core/lane.h"
+#include "lib/core/line.h"
+#include "lib/errormsg.h"
+#include "lib/pool.h"
+#include "lib/sidecar.h"
+#include "libpmemobj/pool_base.h"
+
+/* What the root record says, decoded. */
+struct root {
+	u64 off;
+	u64 size;
+};
+
+static struct root root_read(const struct pobj_pool *p)
+{
+	const struct pobj_m_root *raw = pobj_media_ptr(&p->media, POBJ_M_ROOT_OFF);
+	struct root r = {
+		.off = le64_to_cpu(pobj_env_load64(&raw->off)),
+		.size = le64_to_cpu(pobj_env_load64(&raw->size)),
+	};
+
+	return r;
+}
+
+/* The record is hostile input like all media: does it name a span that is a root? */
+static int root_check(const struct pobj_pool *p, const struct root *r)
+{
+	const struct pobj_geom *g = &p->super.geom;
+	struct pobj_finding f;
+	struct pobj_line l;
+	u64 page;
+
+	if (!r->off && !r->size)
+		return 0;
+	pobj_found(&f, 0, POBJ_DIAG_ROOT, POBJ_M_ROOT_OFF, r->off, 0);
+	if (!pobj_geom_in_data(g, r->off) || (r->off - g->data_off) % pobj_geom_page_bytes(g))
+		return pobj_err_finding(-EUCLEAN, p->path, &f);
+	page = pobj_geom_page_of(g, r->off);
+	if (pobj_line_read(&p->media, g, page, &l) || pobj_line_check(g, page, &l, &f) ||
+	    l.kind != POBJ_M_LARGE || !(l.flags & POBJ_M_F_ROOT) || l.large_size != r->size)
+		return pobj_err_finding(-EUCLEAN, p->path, &f);
+	return 0;
+}
+
+/* First run of @pages free pages. 0; -ENOMEM; -EUCLEAN. */
+static int find_free(const struct pobj_pool *p, u64 pages, u64 *first)
+{
+	const struct pobj_geom *g = &p->super.geom;
+	struct pobj_finding f;
+	struct pobj_line l;
+	u64 page, run = 0, largest = 0;
+	int err;
+
+	for (page = 0; page < g->page_cnt; page += l.pages) {
+		if (pobj_line_read(&p->media, g, page, &l))
+			return pobj_err_sys(-EIO, "%s: line of page %llu", p->path,
+					    (unsigned long long)page);
+		err = pobj_line_check(g, page, &l, &f);
+		if (err)
+			return pobj_err_finding(err, p->path, &f);
+		if (l.kind != POBJ_M_FREE) {
+			run = 0;
+			continue;
+		}
+		if (++run == pages) {
+			*first = page + 1 - pages;
+			return 0;
+		}
+		if (run > largest)
+			largest = run;
+	}
+	return pobj_err(-ENOMEM, "%s: the root needs %llu bytes in one piece, the largest free piece has %llu",
+			p->path, (unsigned long long)(pages << g->page_shift),
+			(unsigned long long)(largest << g->page_shift));
+}
+
+/* Fill the new span: old contents, zeros, what the constructor says, and its line but the header. */
+static int root_fill(struct pobj_pool *p, const struct root *old, u64 page, u64 size,
+		     pmemobj_constr constructor, void *arg)
+{
+	const struct pobj_geom *g = &p->super.geom;
+	struct pobj_m_line *line = pobj_media_ptr(&p->media, pobj_geom_line(g, page));
+	char *object = pobj_media_ptr(&p->media, pobj_geom_page(g, page));
+	u64 bytes = pobj_geom_pages(g, size) << g->page_shift;
+
+	if (old->size)
+		pobj_store_copy(&p->media, object, pobj_media_ptr(&p->media, old->off), old->size);
+	pobj_store_fill(&p->media, object + old->size, 0, bytes - old->size);
+	if (constructor && constructor(pobj_pool_pop(p), object, arg))
+		return pobj_err(-ECANCELED, "%s: the root's constructor cancelled", p->path);
+	pobj_flush(&p->media, object, bytes);
+	/* Not flushed here: the header comes later in the same line, and takes them along (P1). */
+	pobj_store64(&p->media, &line->type, 0);
+	pobj_store64(&p->media, &line->large.size, size);
+	return 0;
+}
+
+/* persist order P5: contents and old words, then these words, then retirement. */
+static int root_move(struct pobj_pool *p, const struct root *old, u64 page, u64 size)
+{
+	const struct pobj_geom *g = &p->super.geom;
+	const u64 header = offsetof(struct pobj_m_line, header);
+	struct pobj_word w[4];
+	struct pobj_finding f;
+	struct pobj_lane lane;
+	u32 cnt = 0;
+	int err;
+
+	err = pobj_lane_take(&lane, &p->media, g, 0, &f);
+	if (err)
+		return pobj_err_finding(err, p->path, &f);
+	w[cnt++] = (struct pobj_word){
+		pobj_geom_line(g, page) + header,
+		pobj_line_header(POBJ_M_LARGE, POBJ_M_F_ROOT, 0, (u32)pobj_geom_pages(g, size)),
+	};
+	w[cnt++] = (struct pobj_word){
+		POBJ_M_ROOT_OFF + offsetof(struct pobj_m_root, off), pobj_geom_page(g, page),
+	};
+	w[cnt++] = (struct pobj_word){
+		POBJ_M_ROOT_OFF + offsetof(struct pobj_m_root, size), size,
+	};
+	if (old->size)
+		w[cnt++] = (struct pobj_word){
+			pobj_geom_line(g, pobj_geom_page_of(g, old->off)) + header, 0,
+		};
+	err = pobj_lane_set_words(&lane, w, cnt);
+	return err ? pobj_err_sys(err, "%s: the root cannot be written", p->path) : 0;
+}
+
+static int root_make(struct pobj_pool *p, struct root *r, u64 size, pmemobj_constr constructor,
+		     void *arg)
+{
+	u64 page = 0;
+	int err;
+
+	if (size > pobj_geom_data_bytes(&p->super.geom))
+		return pobj_err(-ENOMEM, "%s: a root of %llu bytes does not fit the pool", p->path,
+				(unsigned long long)size);
+	err = find_free(p, pobj_geom_pages(&p->super.geom, size), &page);
+	if (!err)
+		err = root_fill(p, r, page, size, constructor, arg);
+	if (!err)
+		err = root_move(p, r, page, size);
+	if (err)
+		return err;
+	r->off = pobj_geom_page(&p->super.geom, page);
+	r->size = size;
+	return 0;
+}
+
+PMEMoid pmemobj_root_construct(PMEMobjpool *pop, size_t size, pmemobj_constr constructor,
+			       void *arg)
+{
+	struct pobj_pool *p = pobj_pool_of(pop);
+	PMEMoid oid = { 0, 0 };
+	struct root r;
+	int err;
+
+	if (!p || pobj_pool_lock(p))
+		return oid;
+	r = root_read(p);
+	err = root_check(p, &r);
+	if (!err && !size && !r.size)
+		err = pobj_err(-EINVAL, "%s: there is no root yet, and none of 0 bytes", p->path);
+	else if (!err && size > r.size)
+		err = root_make(p, &r, size, constructor, arg);
+	pobj_pool_unlock(p);
+	if (!err) {
+		oid.pool_uuid_lo = p->uuid_lo;
+		oid.off = r.off;
+	}
+	return oid;
+}
+
+PMEMoid pmemobj_root(PMEMobjpool *pop, size_t size)
+{
+	return pmemobj_root_construct(pop, size, NULL, NULL);
+}
+
+size_t pmemobj_root_size(PMEMobjpool *pop)
+{
+	struct pobj_pool *p = pobj_pool_of(pop);
+	struct root r;
+
+	if (!p || pobj_pool_lock(p))
+		return 0;
+	r = root_read(p);
+	pobj_pool_unlock(p);
+	return r.size;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the processes of one pool share and a power cut may take: see sidecar.c. */
+#ifndef POBJ_LIB_SIDECAR_H
+#define POBJ_LIB_SIDECAR_H
+
+#include <pthread.h>
+
+#include "lib/core/super.h"
+
+#define POBJ_SIDECAR_MAGIC	0x706f626a73696465ULL
+#define POBJ_BOOT_ID_BYTES	40
+
+/**
+ * struct pobj_sidecar - the head of a sidecar
+ * @magic: POBJ_SIDECAR_MAGIC
+ * @uuid: of the pool
+ * @boot_id: of the kernel that runs; a sidecar found from another boot is stale
+ * @run_id: number of this sidecar, never 0: a new one begins when nobody has the pool open
+ * @sessions: sessions begun so far
+ * @pool_lock: serialises what is done through lane 0: making and growing the root
+ *
+ * All zero is a valid beginning. Every word moves once, by compare-and-swap from 0, to a value
+ * that each opener computes alike (or, for run_id, that the first one chooses): so there is no
+ * initialiser that could be killed half-way, and none that comes late and wipes a lock in use.
+ */
+struct pobj_sidecar {
+	u64 magic;
+	u8 uuid[16];
+	u8 boot_id[POBJ_BOOT_ID_BYTES];
+	u64 run_id;
+	u64 sessions;
+	u64 reserved[7];
+	pthread_mutex_t pool_lock __attribute__((aligned(64)));
+};
+
+/*
+ * Join the sidecar mapped at @sc, whether anybody did before or not. 0; -EBUSY: it belongs to
+ * another pool or boot; -EIO: the boot id cannot be read. @what names the pool in messages.
+ */
+int pobj_sidecar_join(struct pobj_sidecar *sc, const struct pobj_super *s, const char *what);
+
+/* Number for a session of a file pool, unique while the sidecar lives. */
+u64 pobj_sidecar_session(struct pobj_sidecar *sc);
+
+struct pobj_pool;
+
+/*
+ * Take the pool lock. When its holder died, what it left in lane 0 is undone first. 0; -EDEADLK:
+ * this thread holds it (a root constructor that asks for the root); recovery's errors.
+ */
+int pobj_pool_lock(struct pobj_pool *p);
+void pobj_pool_unlock(struct pobj_pool *p);
+
+#endif
