@@ -88,7 +88,20 @@ $(O)/bin/pobjctl: $(ctl-objs) $(a)
 $(examples): $(O)/bin/%: $(O)/obj/tools/examples/%.o $(a)
 	$(call link)
 
-$(filter-out $(core-programs),$(host-programs) $(guest-programs) $(other-programs)): \
+# Crash explorers: the whole library with every store, flush and fence passing their hooks.
+trace-objs := $(patsubst %.c,$(O)/trace/%.o,$(sort $(wildcard lib/*.c lib/core/*.c \
+	selftests/crash/engine/*.c)))
+crash-programs := $(filter $(O)/selftests/crash/%,$(host-programs))
+$(O)/trace/lib/core/super.o: pobj-cflags += -DPOBJ_BUILD_TAG=$(tag)ULL
+$(O)/trace/lib/core/super.o: $(media)
+$(O)/trace/%.o: %.c | build/setup.stamp
+	$(call say,CC)mkdir -p $(@D)
+	$q$(CC) $(CFLAGS) -DPOBJ_TRACE $(pobj-cflags) $(gnu-cflags) -c -o $@ $<
+
+$(crash-programs): $(O)/%: $(O)/trace/%.o $(trace-objs)
+	$(call link)
+
+$(filter-out $(core-programs) $(crash-programs),$(host-programs) $(guest-programs) $(other-programs)): \
 		$(O)/%: $(O)/obj/%.o $(test-objs) $(if $(lib-objs),$(a))
 	$(call link)
 
@@ -107,7 +120,7 @@ $(O)/man/%: tools/man/%.scd | build/setup.stamp
 	$qscdoc <$< >$@
 
 .SECONDARY:
--include $(shell find $(O)/obj build/san-core -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/obj $(O)/trace build/san-core -name '*.d' 2>/dev/null)
 
 install: all ## install library, headers, pobjctl and udev rule below DESTDIR, PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/*
+ * The power-loss explorer: what could be on the medium at any moment, and is every one of these
+ * images recovered to an allowed state?
+ *
+ * Model (design.md section 5): a line reaches the medium as some prefix of the stores made to it;
+ * lines are independent; a flush followed by a fence makes the stores before the flush certain.
+ * Bulk stores have no order within their line: for them also every suffix is tried.
+ *
+ * Method: the library is compiled with POBJ_TRACE, so that every store, flush and fence of it
+ * passes here. Of each line all contents are kept that may be on the medium. At every fence, and
+ * at the end, the machine "loses power": recovery runs on an image whose lines are undecided. A
+ * line is decided when recovery or the verdict first touches it, and every other decision is then
+ * tried, too (depth first). So lines nobody looks at never multiply, and no state is left out
+ * (but see one_odd).
+ * Inside each recovery power is lost again, at each of its fences, up to a given depth. (The idea
+ * of deciding lazily is that of Jaaru, ASPLOS 2021.)
+ *
+ * The other failure, a killed process, is tried at every store, flush and fence: memory stays as
+ * it is, ahead of the medium; recovery runs on it, and during and after that power is lost, too.
+ * What a survivor saw after recovery must then still hold.
+ */
+#ifndef POBJ_CRASH_POWER_H
+#define POBJ_CRASH_POWER_H
+
+#include "lib/core/media.h"
+
+/* What exploring counted. */
+struct power_count {
+	u64 points;		/* moments at which power was lost, outside recovery */
+	u64 nested;		/* and inside one */
+	u64 kills;
+	u64 recoveries;
+	u64 violations;
+};
+
+/* What a pool looks like after recovery. */
+enum power_state { POWER_OLD, POWER_NEW, POWER_WRONG };
+
+/**
+ * struct power_case - what the operations under exploration may leave
+ * @recover: bring @m back; 0, or -errno for "cannot", which @state judges
+ * @state: is @m before the operation, after it, or neither; then *why says what is wrong. An
+ *	operation that changes nothing visible says POWER_NEW
+ * @depth: power is lost in recoveries inside recoveries, this deep
+ * @kill: try kills, too
+ * @lines_tear: recover as on a medium without the prefix rule
+ * @one_odd: of records that are judged by a checksum over many lines the combinations are without
+ *	number; try those in which all lines are old or all new, but for any one, in any content
+ */
+struct power_case {
+	int (*recover)(const struct pobj_media *m);
+	enum power_state (*state)(const struct pobj_media *m, int err, const char **why);
+	int depth;
+	bool kill;
+	bool lines_tear;
+	bool one_odd;
+};
+
+/*
+ * Watch @m: its present contents are taken to be durable. From now on its stores are recorded,
+ * and at every fence the case is explored.
+ */
+void power_begin(const struct pobj_media *m, const struct power_case *c);
+
+/*
+ * The operation has returned: explore once more, only the new state is allowed. Compares the record
+ * with memory; a store that bypassed the hooks is a violation.
+ */
+void power_end(void);
+
+/* Counts since the start of the program; text of the first violation since it was emptied. */
+extern struct power_count power_count;
+extern char power_first[512];
+
+/* Mutation: all sites of the program. */
+struct pobj_site *power_sites(u32 *cnt);
+
+#endif
