@@ -33,6 +33,7 @@ const char *pobj_errormsg(void);
 #define POBJ_INFO_CACHED	(1U << 4)	/* CPU caches are volatile: flushes are needed */
 #define POBJ_INFO_DEAD		(1U << 5)	/* device was unbound under us */
 #define POBJ_INFO_UNREADABLE	(1U << 6)	/* device could not be opened by the caller */
+#define POBJ_INFO_DAMAGED	(1U << 7)	/* a pool is on it that cannot be opened as it is */
 
 /**
  * struct pobj_region_info - a device that holds or can hold a pool
@@ -102,6 +103,7 @@ int pobj_region_release(const char *name);
  * @root_bytes: its size
  * @unstable: the format is tied to this build
  * @bad_copies: superblock copies that are damaged and will be repaired by a recovery
+ * @bad_lanes: lanes whose log is damaged; then the pool does not open
  * @live_entries: log entries of an operation that did not finish; 0 after recovery when idle
  * @users: processes that have the pool open now, -1 if not known
  * @on_region: the pool is on a region, and @region is filled
@@ -121,6 +123,7 @@ struct pobj_pool_info {
 	uint64_t root_bytes;
 	int unstable;
 	uint32_t bad_copies;
+	uint64_t bad_lanes;
 	uint64_t live_entries;
 	int32_t users;
 	int on_region;
@@ -154,7 +157,9 @@ struct pobj_pool_recovery {
 
 /*
  * Bring the pool at @path to the state after its last finished operation. pmemobj_open does it
- * by itself. On an error nothing was changed. -EMEDIUMTYPE, -EUCLEAN, -EIO; what open(2) says.
+ * by itself. On an error nothing was changed; a device that was not claimed stays claimed. It
+ * also removes what a killed last user of a file pool left in /dev/shm. -EMEDIUMTYPE, -EUCLEAN,
+ * -EIO; what open(2) says.
  */
 int pobj_pool_recover(const char *path, struct pobj_pool_recovery *r);
 

@@ -80,6 +80,7 @@ static void sidecar_name(int fd, char name[64])
 
 int pobj_file_in_use(int fd, const char *path, bool keep)
 {
+	char name[64];
 	int err, alone;
 
 	err = lock_gate(fd, path);
@@ -88,6 +89,11 @@ int pobj_file_in_use(int fd, const char *path, bool keep)
 	alone = lock_alone(fd);
 	if (alone < 0)
 		return pobj_err_sys(alone, "%s: cannot lock the pool file", path);
+	if (alone) {
+		/* What a killed last user left behind. */
+		sidecar_name(fd, name);
+		shm_unlink(name);
+	}
 	if (!alone || !keep) {
 		if (alone)
 			lock_byte(fd, F_OFD_SETLK, F_UNLCK, LOCK_USE);

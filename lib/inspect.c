@@ -61,6 +61,8 @@ static void describe_region(const struct pobj_place *place, struct pobj_region_i
 		out->flags |= POBJ_INFO_CLAIMED;
 	if (place->unreadable)
 		out->flags |= POBJ_INFO_UNREADABLE;
+	if (place->damaged)
+		out->flags |= POBJ_INFO_DAMAGED;
 }
 
 /* Counters are told to those who may attach; the rest of the description to all. */
@@ -112,15 +114,18 @@ int pobj_region_list(int (*each)(const struct pobj_region_info *r, void *arg), v
 
 /* ---- info -------------------------------------------------------------------------------- */
 
-static u64 count_live(const struct pobj_snapshot *s)
+static u64 count_live(const struct pobj_snapshot *s, u64 *bad_lanes)
 {
 	struct pobj_lane_view v;
 	u64 seq, live = 0;
 	u32 lane;
 
+	*bad_lanes = 0;
 	for (lane = 0; lane < s->super.geom.lane_cnt; lane++) {
-		if (pobj_lane_read(&s->media, &s->super.geom, lane, &v, NULL))
+		if (pobj_lane_read(&s->media, &s->super.geom, lane, &v, NULL)) {
+			++*bad_lanes;
 			continue;
+		}
 		for (seq = v.newest; seq > v.retired; seq--)
 			live += v.entry[seq % POBJ_M_SLOT_CNT].kind != POBJ_M_ENTRY_NOP;
 	}
@@ -186,8 +191,8 @@ int pobj_pool_info(const char *path, struct pobj_pool_info *info)
 	info->lane_cnt = g->lane_cnt;
 	info->lane_bytes = pobj_geom_lane_bytes(g);
 	info->unstable = !!(le64_to_cpu(s->super.raw.feat_incompat) & POBJ_M_INCOMPAT_UNSTABLE);
-	info->bad_copies = s->super.bad_copies;
-	info->live_entries = count_live(s);
+	info->bad_copies = !!s->super.bad_copies;	/* two would not have been loaded */
+	info->live_entries = count_live(s, &info->bad_lanes);
 	info->users = s->on_region ? (s->place.region.id ? (int)s->place.region.sessions : 0) :
 				     count_users(s->fd);
 	if (!s->media.read(&s->media, &root, POBJ_M_ROOT_OFF, sizeof(root))) {
@@ -325,31 +330,18 @@ static int fatal_problem(void *arg, const struct pobj_finding *f)
 	return problem(arg, f, 1);
 }
 
-/* A pool whose superblock cannot be used: that is the verdict, not an error of the check. */
-static int check_super_problem(struct checking *k, int err)
-{
-	struct pobj_problem p = {
-		.fatal = 1, .text = pobj_errormsg(), .advice = "restore the pool from a backup",
-	};
-
-	if (err != -EUCLEAN)
-		return err;
-	k->c->problems++;
-	k->c->fatal++;
-	return k->each ? k->each(&p, k->arg) : 0;
-}
-
 static int check_snapshot(struct pobj_snapshot *s, struct checking *k)
 {
 	const u32 copy = s->super.bad_copies;
 	struct pobj_recovery r;
 	struct pobj_census c;
 	struct pobj_finding f;
-	int err = 0;
+	u64 bad_lanes;
+	int err = 0, refused;
 
 	k->c->lanes = s->super.geom.lane_cnt;
 	k->c->pages = s->super.geom.page_cnt;
-	k->c->live_entries = count_live(s);
+	k->c->live_entries = count_live(s, &bad_lanes);
 	if (copy) {
 		struct pobj_problem p = {
 			.off = copy & 1 ? POBJ_M_SUPER_OFF0 : POBJ_M_SUPER_OFF1,
@@ -360,18 +352,21 @@ static int check_snapshot(struct pobj_snapshot *s, struct checking *k)
 		k->c->problems++;
 		err = k->each ? k->each(&p, k->arg) : 0;
 	}
-	/* What counts is the pool after recovery: recover the copy, then check it. */
-	if (!err && pobj_recover_pool(&s->media, &s->super, &r, &f))
-		return problem(k, &f, 1);
-	if (!err)
-		err = pobj_check_pool(&s->media, &s->super, &c, fatal_problem, k);
-	if (!err) {
-		k->c->free_pages = c.free_pages;
-		k->c->largest_free = c.largest_free;
-		k->c->spans.slab = c.slabs;
-		k->c->spans.large = c.larges;
-		k->c->spans.log = c.logs;
-	}
+	if (err)
+		return err;
+	/*
+	 * What counts is the pool after recovery: recover the copy, then check it. Where recovery
+	 * refuses, the rest is checked as it stands, so that all damage is told.
+	 */
+	refused = pobj_recover_pool(&s->media, &s->super, &r, &f);
+	err = pobj_check_pool(&s->media, &s->super, &c, fatal_problem, k);
+	if (!err && refused && !c.problems)
+		err = problem(k, &f, 1);
+	k->c->free_pages = c.free_pages;
+	k->c->largest_free = c.largest_free;
+	k->c->spans.slab = c.slabs;
+	k->c->spans.large = c.larges;
+	k->c->spans.log = c.logs;
 	return err;
 }
 
@@ -405,10 +400,12 @@ int pobj_pool_check(const char *path, int (*each)(const struct pobj_problem *p, 
 		return pobj_err_sys(-ENOMEM, "%s", path);
 	err = pobj_snapshot_take(s, path, true);
 	if (err) {
-		err = check_super_problem(&k, err);
+		/* A pool whose superblock cannot be used: that is the verdict, not an error. */
+		if (err == -EUCLEAN)
+			err = problem(&k, &s->finding, 1);
 	} else {
 		if (s->on_region && s->place.region.sessions)
-			err = pobj_err(-EBUSY, "%s: %u processes are attached; detach them to check it",
+			err = pobj_err(-EBUSY, "%s: the pool is open (sessions: %u); close it to check it",
 				       path, s->place.region.sessions);
 		else
 			err = check_snapshot(s, &k);

@@ -26,7 +26,7 @@ int pobj_ctl_open(void)
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
-		return pobj_err(-ENODEV, "/dev/pobj is not there; load the module: modprobe pobj");
+		return pobj_err(-ENODEV, "/dev/pobj is not there, the module is not loaded; run: modprobe pobj");
 	if (errno == EACCES)
 		return pobj_err(-EACCES,
 				"/dev/pobj: permission denied; join the group that owns it (pobj)");
@@ -88,8 +88,11 @@ static void place_look_inside(struct pobj_place *place)
 	s = malloc(sizeof(*s));
 	h.bytes = aligned_alloc(4096, HEAD_BYTES);
 	h.m.size = place->region.bytes;
-	if (s && h.bytes && pread(fd, h.bytes, HEAD_BYTES, 0) == (ssize_t)HEAD_BYTES &&
-	    !pobj_super_load(&h.m, s, NULL)) {
+	if (!s || !h.bytes || pread(fd, h.bytes, HEAD_BYTES, 0) != (ssize_t)HEAD_BYTES) {
+		place->unreadable = true;
+	} else if (pobj_super_load(&h.m, s, NULL)) {
+		place->damaged = pobj_super_present(&h.m);
+	} else {
 		memcpy(place->region.uuid, s->uuid, sizeof(s->uuid));
 		place->region.flags |= POBJ_REGION_POOL;
 		place->region.uid = s->uid;
@@ -176,6 +179,7 @@ int pobj_place_each(int ctl, int (*each)(const struct pobj_place *place, void *a
 	for (i = 0; i < cnt && !ret; i++) {
 		memset(&place, 0, sizeof(place));
 		place.region = regions[i];
+		place.damaged = regions[i].flags & POBJ_REGION_DAMAGED;
 		ret = each(&place, arg);
 	}
 	d = opendir("/sys/block");

@@ -10,6 +10,7 @@
 struct pobj_place {
 	struct pobj_region region;	/* as the kernel lists it; id 0: not claimed */
 	bool unreadable;		/* not claimed, and the caller may not read it */
+	bool damaged;			/* a pool is there that cannot be used */
 };
 
 /* /dev/pobj, opened; -ENODEV, -EACCES with the message set. */

@@ -14,6 +14,7 @@
 #include "lib/core/line.h"
 #include "lib/errormsg.h"
 #include "lib/persist.h"
+#include "lib/region.h"
 #include "lib/snapshot.h"
 
 #define READ_UNIT	(1UL << 20)
@@ -30,7 +31,19 @@ static int snapshot_map(struct pobj_snapshot *s, const char *path, int flags, in
 	return 0;
 }
 
-/* Read [off, off + len) of the device to its place; a range that cannot be read stays zero. */
+/* Copy from the mapped region, whose pages may be poisoned. As pread() returns. */
+static ssize_t mapped_read(struct pobj_snapshot *s, u64 off, u64 len)
+{
+	const struct pobj_media from = { .base = s->mapped, .size = s->media.size };
+	int err = s->media.read(&from, pobj_media_ptr(&s->media, off), off, len);
+
+	if (!err)
+		return (ssize_t)len;
+	errno = -err;
+	return -1;
+}
+
+/* Read [off, off + len) of the device to its place. */
 static int device_read(struct pobj_snapshot *s, const char *path, u64 off, u64 len)
 {
 	u64 end = (off + len + 4095) & ~4095ULL, at = off & ~4095ULL;
@@ -41,7 +54,8 @@ static int device_read(struct pobj_snapshot *s, const char *path, u64 off, u64 l
 		unit = end - at < READ_UNIT ? end - at : READ_UNIT;
 		if (unit > s->media.size - at)
 			unit = s->media.size - at;
-		n = pread(s->fd, pobj_media_ptr(&s->media, at), unit, (off_t)at);
+		n = s->mapped ? mapped_read(s, at, unit) :
+				pread(s->fd, pobj_media_ptr(&s->media, at), unit, (off_t)at);
 		if (n <= 0)
 			return pobj_err_sys(n ? -errno : -EIO,
 					    "%s: cannot be read at offset 0x%llx", path,
@@ -70,6 +84,27 @@ static int device_read_metadata(struct pobj_snapshot *s, const char *path, bool 
 	return err;
 }
 
+/*
+ * Who may not read the device may still attach the region. It can be mapped once it was recovered.
+ */
+static int region_map(struct pobj_snapshot *s, const char *path)
+{
+	struct pobj_place place;
+
+	s->fd = pobj_region_attach(pobj_region_name(path), POBJ_ATTACH_RDONLY, &place);
+	if (s->fd < 0)
+		return s->fd;
+	s->mapped = mmap(NULL, s->media.size, PROT_READ, MAP_SHARED, s->fd, POBJ_MMAP_DATA);
+	if (s->mapped != MAP_FAILED)
+		return 0;
+	s->mapped = NULL;
+	if (errno == EUCLEAN)
+		return pobj_err(-EACCES,
+				"%s: not recovered yet, and its device may not be read; run: pobjctl recover %s",
+				path, path);
+	return pobj_err_sys(-errno, "%s: cannot be mapped", path);
+}
+
 static int device_open(struct pobj_snapshot *s, const char *path)
 {
 	char device[64];
@@ -86,8 +121,12 @@ static int device_open(struct pobj_snapshot *s, const char *path)
 	s->media.size = s->place.region.bytes;
 	pobj_place_path(&s->place, device);
 	s->fd = open(device, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	if (s->fd < 0)
-		return pobj_err_sys(-errno, "%s: %s cannot be read", path, device);
+	if (s->fd < 0 && errno == EACCES && s->place.region.id)
+		err = region_map(s, path);
+	else if (s->fd < 0)
+		err = pobj_err_sys(-errno, "%s: %s cannot be read", path, device);
+	if (err)
+		return err;
 	err = snapshot_map(s, path, MAP_ANONYMOUS, -1);
 	return err ? err : device_read(s, path, 0, POBJ_M_HEADER_END);
 }
@@ -111,16 +150,15 @@ static int file_open(struct pobj_snapshot *s, const char *path)
 
 int pobj_snapshot_take(struct pobj_snapshot *s, const char *path, bool whole)
 {
-	struct pobj_finding f;
 	int err;
 
 	memset(s, 0, sizeof(*s));
 	s->fd = -1;
 	err = pobj_region_name(path) ? device_open(s, path) : file_open(s, path);
 	if (!err) {
-		err = pobj_super_load(&s->media, &s->super, &f);
+		err = pobj_super_load(&s->media, &s->super, &s->finding);
 		if (err)
-			pobj_err_finding(err, path, &f);
+			pobj_err_finding(err, path, &s->finding);
 	}
 	if (!err && s->on_region)
 		err = device_read_metadata(s, path, whole);
@@ -135,6 +173,9 @@ void pobj_snapshot_drop(struct pobj_snapshot *s)
 
 	if (s->media.base)
 		munmap(s->media.base, s->media.size);
+	if (s->mapped)
+		munmap(s->mapped, s->media.size);
+	s->mapped = NULL;
 	if (s->fd >= 0)
 		close(s->fd);
 	s->media.base = NULL;

@@ -10,15 +10,19 @@
  * struct pobj_snapshot - an opened copy
  * @media: writable, but nothing written reaches the pool
  * @super: loaded and verified
- * @fd: the pool file or block device, open for reading
+ * @fd: the pool file, block device or region file, open for reading
+ * @mapped: the region mapped read-only, where the block device may not be read; else NULL
  * @place: the region, if @on_region
+ * @finding: what was wrong, when taking it ended with -EUCLEAN or -EMEDIUMTYPE
  */
 struct pobj_snapshot {
 	struct pobj_media media;
 	struct pobj_super super;
 	int fd;
 	bool on_region;
+	void *mapped;
 	struct pobj_place place;
+	struct pobj_finding finding;
 };
 
 /*

@@ -21,7 +21,8 @@ extern "C" {
  * processes may have one pool open at once; one process opens a pool once (EEXIST).
  *
  * On failure NULL with errno, and pmemobj_errormsg() says what to do:
- *	EINVAL		not a pool, other layout, bad size or layout name, damaged pool (EUCLEAN)
+ *	EINVAL		not a pool, other layout, bad size or layout name
+ *	EUCLEAN		damaged pool: nothing was changed
  *	ENOENT, EACCES	as open(2)
  *	EEXIST		create: file or pool is there; open: this process has it open
  *	EBUSY		other processes use the pool in a way that this one cannot join

@@ -39,13 +39,13 @@ static const struct {
 		"restore the pool from a backup; its last operation cannot be judged" },
 	[POBJ_DIAG_LINE] = {
 		"a page line is impossible or overlaps another span",
-		"run: pobjctl check, and restore the pool from a backup" },
+		"restore the pool from a backup; run: pobjctl check, for all of the damage" },
 	[POBJ_DIAG_ROOT] = {
 		"the root record does not name a root object",
-		"run: pobjctl check, and restore the pool from a backup" },
+		"restore the pool from a backup; run: pobjctl check, for all of the damage" },
 	[POBJ_DIAG_CHUNK] = {
 		"the chain of log chunks of a lane is broken",
-		"run: pobjctl check, and restore the pool from a backup" },
+		"restore the pool from a backup; run: pobjctl check, for all of the damage" },
 	[POBJ_DIAG_MEDIA] = {
 		"the medium cannot be read there (media error)",
 		"clear the bad blocks (ndctl clear-errors), then restore the pool from a backup" },

@@ -197,6 +197,7 @@ shape <<'EOF'
 .root_bytes int
 .unstable bool
 .bad_copies int
+.bad_lanes int
 .live_entries int
 .users int
 .on_region bool
@@ -358,6 +359,7 @@ shape <<'EOF'
 .root_bytes null
 .unstable null
 .bad_copies null
+.bad_lanes null
 .live_entries null
 .users null
 .on_region null

@@ -28,6 +28,7 @@ static const struct out_field fields[] = {
 	FIELD(root_bytes, OUT_U64),
 	FIELD(unstable, OUT_BOOL),
 	FIELD(bad_copies, OUT_U32),
+	FIELD(bad_lanes, OUT_U64),
 	FIELD(live_entries, OUT_U64),
 	FIELD(users, OUT_I32),
 	FIELD(on_region, OUT_BOOL),
@@ -39,6 +40,8 @@ static const char *verdict(const struct pobj_pool_info *info)
 
 	if (info->on_region && (r->flags & POBJ_INFO_DEAD))
 		return "dead";
+	if (info->bad_lanes)
+		return "damaged";
 	if (info->bad_copies)
 		return "repairable";
 	if (info->users > 0)
@@ -127,6 +130,9 @@ static void print_text(const char *path, const struct pobj_pool_info *info, bool
 		    info->bad_copies, info->bad_copies == 1 ? "y" : "ies", word);
 	else
 		row("superblock", "both copies good");
+	if (info->bad_lanes)
+		row("damaged", "%" PRIu64 " lane%s; see: pobjctl check %s", info->bad_lanes,
+		    out_s(info->bad_lanes), word);
 	row("live entries", "%" PRIu64 "%s%s", info->live_entries,
 	    unfinished ? "; opening the pool undoes them, or run: pobjctl recover " : "",
 	    unfinished ? word : "");

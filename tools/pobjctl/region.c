@@ -40,12 +40,15 @@ static const struct {
 	{ "cached", POBJ_INFO_CACHED },
 	{ "dead", POBJ_INFO_DEAD },
 	{ "unreadable", POBJ_INFO_UNREADABLE },
+	{ "damaged", POBJ_INFO_DAMAGED },
 };
 
 const char *region_verdict(const struct pobj_region_info *r)
 {
 	if (r->flags & POBJ_INFO_DEAD)
 		return "dead";
+	if (r->flags & POBJ_INFO_DAMAGED)
+		return "damaged";
 	if (!(r->flags & POBJ_INFO_CLAIMED)) {
 		if (r->flags & POBJ_INFO_UNREADABLE)
 			return "unreadable";

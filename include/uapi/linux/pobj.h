@@ -142,6 +142,7 @@ struct pobj_ioc_release {
 #define POBJ_REGION_CACHED	(1U << 3)	/* CPU caches are volatile: CLWB is needed */
 #define POBJ_REGION_DEAD	(1U << 4)	/* device was unbound; release it */
 #define POBJ_REGION_RDONLY	(1U << 5)	/* this file was attached read-only */
+#define POBJ_REGION_DAMAGED	(1U << 6)	/* a pool is there that cannot be used as it is */
 
 /**
  * struct pobj_region - one element of what POBJ_IOC_LIST returns
