@@ -282,6 +282,26 @@ out:
 /* ---- fsync and msync -------------------------------------------------------------------- */
 
 /*
+ * Flush [@off, @stop), at most one unit, around what is bad: the kernel may have unmapped such a
+ * page for itself, and nothing can be saved there. Inside pobjk_region_enter().
+ */
+static void fsync_flush(struct pobjk_region *r, u64 off, u64 stop)
+{
+	u64 next;
+
+	if (!pobjk_poison_hits(r, off >> PAGE_SHIFT, DIV_ROUND_UP(stop, PAGE_SIZE) -
+						     (off >> PAGE_SHIFT))) {
+		dax_flush(r->dax, r->kaddr + off, stop - off);
+		return;
+	}
+	for (; off < stop; off = next) {
+		next = min(stop, (off & PAGE_MASK) + PAGE_SIZE);
+		if (!pobjk_poison_hits(r, off >> PAGE_SHIFT, 1))
+			dax_flush(r->dax, r->kaddr + off, next - off);
+	}
+}
+
+/*
  * Make [@start, @end] durable. Which lines were stored to is not tracked, so all that were ever
  * mapped are flushed: slow, but what msync() promises holds. Libraries flush their lines
  * themselves, and need this only on a device with a volatile cache of its own.
@@ -306,7 +326,7 @@ int pobjk_recover_fsync(struct pobjk_region *r, u64 start, u64 end)
 			break;
 		off = max(start, unit * FLUSH_STEP_BYTES);
 		stop = min(end + 1, (unit + 1) * FLUSH_STEP_BYTES);
-		dax_flush(r->dax, r->kaddr + off, stop - off);
+		fsync_flush(r, off, stop);
 		pobjk_region_leave(r);
 		if (fatal_signal_pending(current))
 			return -EINTR;
