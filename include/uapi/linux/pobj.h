@@ -34,18 +34,25 @@
  * A session is one attachment of one address space. It begins with POBJ_IOC_ATTACH, or with the
  * first mmap of a region file that another process passed over, and ends with POBJ_IOC_DETACH,
  * with the close of the file that began it once nothing is mapped, or when the address space is
- * gone, whoever still holds the file. The sidecar lives from the first session of a region to the
- * end of the last.
+ * gone ("death"), whoever still holds the file. Who attaches a region twice has one session, which
+ * lasts until both files are detached or closed. The sidecar lives from the first session of a
+ * region to the end of the last.
+ *
+ * A session that mapped data by a file attached for writing and ended by death leaves its lanes to
+ * the others. When the last session ends and one has died so, the pool must be recovered again.
  *
  * DOC: mmap of a region file
  *
  * Offset 0 is the data of the region (POBJ_MMAP_DATA), POBJ_MMAP_SIDECAR is the sidecar. Both are
- * shared only (MAP_PRIVATE: EINVAL), are not inherited by fork and do not grow. A write mapping
+ * shared only (MAP_PRIVATE: EINVAL), are not inherited by fork and do not grow. Data that a child
+ * inherits after all, by MADV_DOFORK, raises SIGBUS there: a child maps for itself. A write mapping
  * of a file attached read-only: EACCES. MAP_SYNC where the device is not synchronous: EOPNOTSUPP.
  * Beyond the end, or the region is gone: ENXIO. Data that was not recovered in this claim, or is
- * not formatted: EUCLEAN. Access to the data of a region that was unbound raises SIGBUS
- * (BUS_ADRERR), to a poisoned page SIGBUS (BUS_MCEERR_AR). fsync and msync make data durable on
- * devices with a volatile cache of their own, such as virtio-pmem.
+ * not formatted: EUCLEAN; a sidecar where there is no pool: ENXIO. Access to the data of a region
+ * that was unbound raises SIGBUS (BUS_ADRERR), to a poisoned page SIGBUS (BUS_MCEERR_AR). fsync and
+ * msync make data durable on devices with a volatile cache of their own, such as virtio-pmem;
+ * elsewhere they write back the CPU caches of all that was mapped in the range, which CLWB and
+ * SFENCE do at less cost.
  */
 #ifndef _UAPI_LINUX_POBJ_H
 #define _UAPI_LINUX_POBJ_H
@@ -106,6 +113,7 @@ enum pobj_diag {
  *	EBUSY		the device is claimed, mounted or otherwise in exclusive use
  *	EOPNOTSUPP	the device has no DAX: on NVDIMMs, a raw or sector namespace; make it
  *			fsdax with: ndctl create-namespace -f -e NAMESPACE -m fsdax
+ *	EROFS		the device is read-only
  *	ENXIO		no such device
  */
 struct pobj_ioc_claim {
@@ -127,7 +135,7 @@ struct pobj_ioc_claim {
  *
  *	ENOENT		no such region
  *	EPERM		not the owner
- *	EBUSY		the region is attached
+ *	EBUSY		the region is attached, or a page of it is pinned (I/O under way, a pipe)
  */
 struct pobj_ioc_release {
 	__u32 size;
@@ -177,7 +185,7 @@ struct pobj_region {
  * @size: sizeof(struct pobj_ioc_list)
  * @flags: must be 0
  * @regions: address of an array of struct pobj_region
- * @region_bytes: sizeof(struct pobj_region) of the caller; elements are spaced by it
+ * @region_bytes: sizeof(struct pobj_region) of the caller, at least 8; elements are spaced by it
  * @cnt: elements that the array holds
  * @out_cnt: regions there are; if above @cnt, only the first @cnt were stored
  * @__reserved: must be 0
@@ -205,6 +213,7 @@ struct pobj_ioc_list {
  * @out_session: session of the caller; never reused
  *
  *	ENOENT		no such region
+ *	ENOTUNIQ	several regions have this UUID, as a device and its copy: attach by @id
  *	EACCES		mode of the region does not allow it
  *	EMFILE, ENFILE	too many open files
  */
@@ -225,10 +234,12 @@ struct pobj_ioc_attach {
  * @size: sizeof(struct pobj_ioc_detach)
  * @flags: must be 0
  *
- * End the caller's session. Closing the file does it too, once nothing is mapped.
+ * End the caller's session, unless another file of the region keeps it. Closing the file does it
+ * too, once nothing is mapped.
  *
- *	ENOENT		the caller's address space has no session here
- *	EBUSY		the caller still maps the region
+ *	ENOENT		the caller's address space has no session by this file
+ *	EBUSY		the caller still maps data by this file, or the sidecar
+ *	EINTR		a signal came while waiting for an mmap under way
  */
 struct pobj_ioc_detach {
 	__u32 size;
@@ -280,7 +291,7 @@ struct pobj_ioc_info {
  *
  * Bring the pool back to the state after the last finished operation: superblock, then lanes
  * (time grows with the number of lanes, not with the size). Needed once a claim, and again after
- * the last session ended by death; then, until it succeeded, the data cannot be mapped. Two at
+ * a death (see "Sessions"); then, until it succeeded, the data cannot be mapped. Two at
  * once: one works, the other waits for it. Needs a file attached for writing.
  *
  *	EUCLEAN		contents are damaged: @out_diag says how, nothing was changed
@@ -321,13 +332,14 @@ struct pobj_ioc_recover {
  *
  * Make an empty pool of the whole region, owned by the caller; it counts as recovered. The
  * contents are lost. The caller looks for signatures of others (file systems, partition tables)
- * before; a pool is refused here.
+ * before; a pool is refused here. After EIO or ENODEV there may be no pool.
  *
  *	EEXIST		a pool is there and POBJ_FORMAT_FORCE is not given, or @uuid is in use
- *	EBUSY		somebody else is attached, or the data is mapped
+ *	EBUSY		somebody else is attached, or data or sidecar are mapped
  *	EACCES		attached read-only
  *	ENOSPC		region is too small
- *	EIO		the medium cannot be written
+ *	EIO		the medium cannot be written, or is known to be bad where metadata stands
+ *	EINTR		a signal came while waiting for a recovery or another format
  */
 struct pobj_ioc_format {
 	__u32 size;
