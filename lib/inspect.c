@@ -53,7 +53,7 @@ static void describe_region(const struct pobj_place *place, struct pobj_region_i
 	out->device[sizeof(out->device) - 1] = 0;
 	if (r->flags & POBJ_REGION_POOL)
 		pobj_uuid_text(r->uuid, out->uuid);
-	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		if (r->flags & flags[i].region)
 			out->flags |= flags[i].info;
 	}
@@ -346,7 +346,7 @@ static int check_snapshot(struct pobj_snapshot *s, struct checking *k)
 		struct pobj_problem p = {
 			.off = copy & 1 ? POBJ_M_SUPER_OFF0 : POBJ_M_SUPER_OFF1,
 			.text = "one superblock copy is damaged",
-			.advice = "run: pobjctl recover (or open the pool): it is rewritten from the other",
+			.advice = "run: pobjctl recover; it is rewritten from the other copy",
 		};
 
 		k->c->problems++;
@@ -405,7 +405,8 @@ int pobj_pool_check(const char *path, int (*each)(const struct pobj_problem *p, 
 			err = problem(&k, &s->finding, 1);
 	} else {
 		if (s->on_region && s->place.region.sessions)
-			err = pobj_err(-EBUSY, "%s: the pool is open (sessions: %u); close it to check it",
+			err = pobj_err(-EBUSY,
+				       "%s: the pool is open (sessions: %u); close it to check it",
 				       path, s->place.region.sessions);
 		else
 			err = check_snapshot(s, &k);

@@ -26,7 +26,9 @@ int pobj_ctl_open(void)
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
-		return pobj_err(-ENODEV, "/dev/pobj is not there, the module is not loaded; run: modprobe pobj");
+		return pobj_err(-ENODEV,
+				"/dev/pobj is not there, the module is not loaded; "
+				"run: modprobe pobj");
 	if (errno == EACCES)
 		return pobj_err(-EACCES,
 				"/dev/pobj: permission denied; join the group that owns it (pobj)");

@@ -205,7 +205,7 @@ PMEMobjpool *pmemobj_open(const char *path, const char *layout)
 	struct pobj_pool *p;
 
 	if (!path) {
-		pobj_err(-EINVAL, "pmemobj_open: no path given");
+		pobj_err(-EINVAL, "no path given");
 		return NULL;
 	}
 	pobj_registry_lock();
@@ -224,7 +224,7 @@ PMEMobjpool *pmemobj_create(const char *path, const char *layout, size_t poolsiz
 	struct pobj_pool *p;
 
 	if (!path) {
-		pobj_err(-EINVAL, "pmemobj_create: no path given");
+		pobj_err(-EINVAL, "no path given");
 		return NULL;
 	}
 	if (strlen(create.layout) >= PMEMOBJ_MAX_LAYOUT) {

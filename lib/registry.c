@@ -17,9 +17,9 @@
 #include "lib/registry.h"
 
 struct open_pool {
-	_Atomic(uintptr_t) base;	/* 0: entry is unused */
-	_Atomic(u64) size;
-	_Atomic(u64) uuid_lo;
+	atomic_uintptr_t base;		/* 0: entry is unused */
+	atomic_uint_fast64_t size;
+	atomic_uint_fast64_t uuid_lo;
 	int fd;				/* for the fork handler, which has no handle */
 	int lock_fd;
 };

@@ -82,12 +82,13 @@ static int find_free(const struct pobj_pool *p, u64 pages, u64 *first)
 		if (run > largest)
 			largest = run;
 	}
-	return pobj_err(-ENOMEM, "%s: the root needs %llu bytes in one piece, the largest free piece has %llu",
+	return pobj_err(-ENOMEM,
+			"%s: the root needs %llu bytes in one piece, the largest free piece has %llu",
 			p->path, (unsigned long long)(pages << g->page_shift),
 			(unsigned long long)(largest << g->page_shift));
 }
 
-/* Fill the new span: old contents, zeros, what the constructor says, and its line but the header. */
+/* Fill the new span (old contents, zeros, constructor), and its line but for the header. */
 static int root_fill(struct pobj_pool *p, const struct root *old, u64 page, u64 size,
 		     pmemobj_constr constructor, void *arg)
 {

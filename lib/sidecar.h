@@ -29,9 +29,16 @@ struct pobj_sidecar {
 	u8 boot_id[POBJ_BOOT_ID_BYTES];
 	u64 run_id;
 	u64 sessions;
-	u64 reserved[7];
-	pthread_mutex_t pool_lock __attribute__((aligned(64)));
+	u64 reserved[6];
+	union {
+		pthread_mutex_t pool_lock;
+		u64 pool_lock_line[8];	/* a line of its own */
+	};
 };
+
+_Static_assert(offsetof(struct pobj_sidecar, pool_lock) % 64 == 0, "lock has its own line");
+_Static_assert(sizeof(struct pobj_sidecar) == offsetof(struct pobj_sidecar, pool_lock) + 64,
+	       "lock fits its line");
 
 /*
  * Join the sidecar mapped at @sc, whether anybody did before or not. 0; -EBUSY: it belongs to

@@ -59,7 +59,7 @@ void *pmemobj_memset_persist(PMEMobjpool *pop, void *dest, int c, size_t len);
 void *pmemobj_memcpy(PMEMobjpool *pop, void *dest, const void *src, size_t len,
 		     unsigned int flags);
 void *pmemobj_memmove(PMEMobjpool *pop, void *dest, const void *src, size_t len,
-		     unsigned int flags);
+		      unsigned int flags);
 void *pmemobj_memset(PMEMobjpool *pop, void *dest, int c, size_t len,
 		     unsigned int flags);
 

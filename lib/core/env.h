@@ -7,7 +7,7 @@
  *	pobj_env_crc32c(seed, p, len)		CRC32C without the final inversion
  *	pobj_env_store64/_load64		one untorn access each, in program order
  *	pobj_env_barrier()			the compiler moves no access across
- *	memcpy, memset, memcmp, errno values
+ *	ARRAY_SIZE, memcpy, memset, memcmp, errno values
  */
 #ifndef POBJ_CORE_ENV_H
 #define POBJ_CORE_ENV_H
@@ -72,6 +72,9 @@ static inline __le32 cpu_to_le32(u32 v)
 /* lib/core/crc32c.c; the kernel has its own. */
 u32 pobj_env_crc32c(u32 seed, const void *p, size_t len);
 
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#endif
 #define pobj_env_barrier()	__asm__ __volatile__("" ::: "memory")
 
 #endif /* __KERNEL__ */

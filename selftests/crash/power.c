@@ -376,7 +376,7 @@ static void root(void)
 	}
 	p = pobj_pool_raw(pop);
 	root_old = 0;
-	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		root_new = sizes[i];
 		root_fill_byte = (u8)(i + 1);
 		power_begin(&p->media, &root_case);
@@ -405,7 +405,7 @@ static const struct {
 	{ "root created and grown by the library", root },
 };
 
-#define TESTS	(sizeof(tests) / sizeof(tests[0]))
+#define TESTS	ARRAY_SIZE(tests)
 
 /* Sites whose deletion need not be noticed; see survivors.h. */
 static const struct {
@@ -473,16 +473,15 @@ int main(void)
 
 	if (failed) {
 		/* A violation that is always there would make every mutant look caught. */
-		printf("not ok %u - every site was executed # not asked: the rules themselves fail\n",
-		       ++n);
+		printf("not ok %u - every site was executed # not asked: a rule fails\n", ++n);
 		printf("not ok %u - deleting a flush or fence is noticed # not asked\n", ++n);
 		return 1;
 	}
 	sites = power_sites(&cnt);
 	/* Users' data passes lib/memory.c and lib/persist.c; no state of the pool depends on it. */
 	for (i = 0; i < cnt; i++) {
-		if (!sites[i].hits && strstr(sites[i].file, "lib/memory.c") == NULL &&
-		    strstr(sites[i].file, "lib/persist.c") == NULL) {
+		if (!sites[i].hits && !strstr(sites[i].file, "lib/memory.c") &&
+		    !strstr(sites[i].file, "lib/persist.c")) {
 			printf("# never executed: %s:%u %s\n", sites[i].file, sites[i].line,
 			       kind[sites[i].kind]);
 			silent++;
@@ -512,7 +511,7 @@ int main(void)
 		if (!why)
 			unexplained++;
 	}
-	printf("%sok %u - deleting a flush or fence is noticed (%u of %u; the others have reasons)\n",
+	printf("%sok %u - deleted flushes and fences are noticed (%u of %u; others have reasons)\n",
 	       unexplained || !caught ? "not " : "", ++n, caught, mutants);
 	printf("# in all %llu moments, %llu in recovery, %llu kills, %llu recoveries\n",
 	       (unsigned long long)total.points, (unsigned long long)total.nested,

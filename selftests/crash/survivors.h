@@ -4,7 +4,12 @@
  * stays. A new survivor fails the run: it is either not needed, and goes, or gets its line here.
  * { file, function, kind, which one of its kind in the function, reason }
  */
-{ "lib/pool.c", "pmemobj_close", POBJ_SITE_FENCE, 1,
-  "drains what the caller flushed; the library's own operations have fenced" },
-{ "lib/core/recover.c", "lane_replay", POBJ_SITE_FENCE, 2,
-  "another thread may store to a recovered word and persist it with its own fence, which does not cover this one's NOP; one thread cannot show it" },
+{
+	"lib/pool.c", "pmemobj_close", POBJ_SITE_FENCE, 1,
+	"drains what the caller flushed; the library's own operations have fenced"
+},
+{
+	"lib/core/recover.c", "lane_replay", POBJ_SITE_FENCE, 2,
+	"another thread may store to a recovered word and persist it with its own fence, which "
+	"does not cover this one's NOP; one thread cannot show it"
+},
