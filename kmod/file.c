@@ -50,7 +50,7 @@ static int file_info(struct pobjk_call *c)
 	a->out_bad_cnt = cnt;
 	a->out_bad_bytes = bytes;
 	spin_lock(&r->state);
-	a->out_sidecar_bytes = r->sidecar ? r->sidecar_bytes : 0;
+	a->out_sidecar_bytes = r->pool ? r->sidecar_bytes : 0;
 	a->out_sidecar_id = r->sidecar ? r->sidecar_id : 0;
 	a->out_recoveries = r->recoveries;
 	spin_unlock(&r->state);
