@@ -95,7 +95,7 @@ int pobj_registry_add(struct pobj_pool *p)
 	pthread_once(&fork_once, watch_forks);
 	if (find_by_uuid(p->uuid_lo))
 		return pobj_err(-EEXIST,
-				"%s: a pool with the same UUID is open in this process; open a copy of a pool in another process",
+				"%s: this pool, or a copy with the same UUID, is open in this process already",
 				p->path);
 	for (i = 0; i < POBJ_OPEN_MAX; i++) {
 		o = &pools[i];

@@ -7,6 +7,7 @@
  * R2. Before acting on a lane, flush its newest slots and fence: after a kill memory is ahead of
  *     the medium, and what we conclude from an entry must not be undone by a later power cut that
  *     forgets the entry (a NOP that never arrived would bring a finished operation's entry back).
+ *     One fence serves all lanes: on some media a fence is a disk's flush.
  * R3. Newest entry first. Undo entries are put back (lane.c P6, P8).
  * R4. Flush every line an entry covers, even where nothing had to change: memory may be right and
  *     the medium not. Then fence.
@@ -139,7 +140,7 @@ static int lane_entries(const struct pobj_media *m, const struct pobj_geom *g, u
 	return 0;
 }
 
-/* Is there anything to do but to make the newest slot durable? */
+/* Is there nothing to do but to make the newest slot durable? */
 static bool lane_is_idle(const struct pobj_lane_view *v)
 {
 	return !v->newest || (v->retired == v->newest - 1 &&
@@ -207,7 +208,7 @@ int pobj_recover_pool(const struct pobj_media *m, struct pobj_super *s, struct p
 {
 	const struct pobj_geom *g = &s->geom;
 	struct pobj_lane_view v;
-	u32 lane;
+	u32 lane, busy = 0;
 	int err;
 
 	memset(r, 0, sizeof(*r));
@@ -218,12 +219,24 @@ int pobj_recover_pool(const struct pobj_media *m, struct pobj_super *s, struct p
 		err = lane_verify(m, g, lane, &v, f);
 		if (err)
 			return err;
+		r->torn += v.torn;
+		busy += !lane_is_idle(&v);
 	}
-	for (lane = 0; lane < g->lane_cnt; lane++) {
-		err = pobj_recover_lane(m, g, lane, r, f);
+	r->lanes = g->lane_cnt;
+	for (lane = 0; lane < g->lane_cnt; lane++) {		/* R2 */
+		err = pobj_lane_read(m, g, lane, &v, f);
 		if (err)
 			return err;
+		lane_flush_slots(m, g, lane, &v);
 	}
+	err = pobj_fence(m);
+	for (lane = 0; busy && !err && lane < g->lane_cnt; lane++) {
+		err = pobj_lane_read(m, g, lane, &v, f);
+		if (!err && !lane_is_idle(&v))
+			err = lane_replay(m, g, lane, &v, r, f);
+	}
+	if (err)
+		return err;
 	if (s->bad_copies) {
 		err = pobj_super_repair(m, s);
 		if (!err)

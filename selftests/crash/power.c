@@ -156,6 +156,22 @@ static void words_chunk(void)
 	explore_words(19, 1, 2, 1);	/* second chunk */
 }
 
+/* As after the death of one process among others: its lane alone. */
+static int recover_one_lane(const struct pobj_media *m)
+{
+	struct pobj_recovery r = { 0 };
+
+	return pobj_recover_lane(m, &super.geom, 1, &r, NULL);
+}
+
+static void words_one_lane(void)
+{
+	words_case.recover = recover_one_lane;
+	explore_words(3, 2, 0, 2);
+	explore_words(5, 1, 0, 2);
+	words_case.recover = recover_all;
+}
+
 static const struct power_case tear_case = {
 	.recover = recover_all, .state = words_state, .depth = 2, .kill = true,
 	.lines_tear = true,
@@ -398,6 +414,7 @@ static const struct {
 	{ "words in the slot, past the ring of slots", words_few },
 	{ "words in extension lines", words_ext },
 	{ "words in log chunks", words_chunk },
+	{ "words, their lane recovered alone", words_one_lane },
 	{ "words on a medium where lines tear", words_tear },
 	{ "growth of the log", grow },
 	{ "format over garbage and over a pool", format },
