@@ -38,6 +38,9 @@ tally_new_pool() {
 	before=0
 }
 
+# The last line of strings_reader.
+sums='^([0-9]+) strings: ([0-9]+) in the log, ([0-9]+) whole, ([0-9]+) torn, ([0-9]+) lost$'
+
 # tally FILE: add what strings_reader printed. Sets count, checked, whole, torn, lost, next.
 tally() {
 	local word n rest
@@ -47,8 +50,7 @@ tally() {
 		torn:) torn_strings[$pool_no.$rest]=1 ;;
 		next:) next="$n${rest:+ $rest}" ;;
 		[0-9]*)
-			[[ "$word $n $rest" =~ ^([0-9]+)\ strings:\ ([0-9]+)\ in\ the\ log,\ ([0-9]+)\ whole,\ ([0-9]+)\ torn,\ ([0-9]+)\ lost$ ]] ||
-				continue
+			[[ "$word $n $rest" =~ $sums ]] || continue
 			count=${BASH_REMATCH[1]} checked=${BASH_REMATCH[2]}
 			whole=${BASH_REMATCH[3]} torn=${BASH_REMATCH[4]} lost=${BASH_REMATCH[5]}
 			;;

@@ -2,8 +2,8 @@
 /*
  * strings_writer: store strings in a pool until somebody kills us.
  *
- * Each is reported when it is durable. string_log.h has the order in which
- * things are stored, and why. Build: cc strings_writer.c $(pkg-config --cflags --libs libpobj-user)
+ * Each is reported when it is durable. string_log.h has the order in which things are stored, and
+ * why. Build: cc strings_writer.c $(pkg-config --cflags --libs libpobj-user)
  */
 #include <libpmemobj.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static uint64_t slots;
 
 static void die(const char *what)
 {
-	fprintf(stderr, "strings_writer: %s: %s\n", what, pmemobj_errormsg());
+	fprintf(stderr, "strings_writer: %s%s\n", what, pmemobj_errormsg());
 	exit(1);
 }
 
@@ -74,14 +74,16 @@ static void store_string(uint64_t n)
 	s->number = n;
 	s->length = length;
 	s->checksum = log_checksum(n, s->text, length);
-	/* Drains, and so waits for the pieces, too. */
-	pmemobj_persist(pop, &s->number, sizeof(*s) - sizeof(s->text));
+	/* Drains, and so waits for the pieces, too. As pmemobj_persist, but can tell of a failure. */
+	if (pmemobj_xpersist(pop, &s->number, sizeof(*s) - sizeof(s->text), 0))
+		die("string: ");
 }
 
 static void store_index(uint64_t count)
 {
 	log_root->count = count;
-	pmemobj_persist(pop, &log_root->count, sizeof(log_root->count));
+	if (pmemobj_xpersist(pop, &log_root->count, sizeof(log_root->count), 0))
+		die("index: ");
 }
 
 int main(int argc, char **argv)
@@ -117,9 +119,9 @@ int main(int argc, char **argv)
 	pop = create ? pmemobj_create(argv[optind], LOG_LAYOUT, bytes, 0600) :
 		       pmemobj_open(argv[optind], LOG_LAYOUT);
 	if (!pop)
-		die(argv[optind]);
+		die("");
 	if (log_resize(LOG_SLOTS_STEP))
-		die("no room for the log");
+		die("no room for the log: ");
 
 	n = log_root->count;
 	if (end != ~0ULL)
@@ -129,7 +131,7 @@ int main(int argc, char **argv)
 	for (; n < end; n++) {
 		/* As long as nothing was overwritten, string n is in slot n of any number. */
 		if (n == slots && slots < LOG_SLOTS_MAX && log_resize(slots + LOG_SLOTS_STEP))
-			die("the log cannot grow");
+			die("the log cannot grow: ");
 		if (wrong_order)
 			store_index(n + 1);
 		store_string(n);
