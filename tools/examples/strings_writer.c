@@ -74,7 +74,7 @@ static void store_string(uint64_t n)
 	s->number = n;
 	s->length = length;
 	s->checksum = log_checksum(n, s->text, length);
-	/* Drains, and so waits for the pieces, too. As pmemobj_persist, but can tell of a failure. */
+	/* Drains, and so waits for the pieces, too. Can tell of a failure, which persist cannot. */
 	if (pmemobj_xpersist(pop, &s->number, sizeof(*s) - sizeof(s->text), 0))
 		die("string: ");
 }
