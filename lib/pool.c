@@ -112,12 +112,17 @@ int pobj_pool_format_mapped(struct pobj_pool *p, const struct pobj_wish *create,
 }
 
 /* Load the superblock that was made consistent and hold it against what the caller expects. */
-static int pool_identify(struct pobj_pool *p, const char *layout)
+static int pool_identify(struct pobj_pool *p, const char *layout, bool created)
 {
 	struct pobj_finding f;
 	int err;
 
 	err = pobj_super_load(&p->media, &p->super, &f);
+	/* A new pool with another tag: on a region it is the module that formats. */
+	if (err && created && f.diag == POBJ_DIAG_BUILD)
+		return pobj_err(err,
+				"%s: module and library are of different builds; load the module of this one",
+				p->path);
 	if (err)
 		return pobj_err_finding(err, p->path, &f);
 	if (layout && strcmp(layout, pobj_super_layout(&p->super)))
@@ -169,7 +174,7 @@ static struct pobj_pool *pool_open(const char *path, const char *layout,
 	if (!err)
 		err = p->backend->map(p);
 	if (!err)
-		err = pool_identify(p, layout);
+		err = pool_identify(p, layout, create);
 	if (!err)
 		err = p->backend->sidecar(p);
 	if (!err)

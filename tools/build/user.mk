@@ -24,7 +24,8 @@ CFLAGS   += $(if $(SAN),$(SANFLAGS))
 pobj-cflags := -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iinclude/uapi -I. -pthread -MMD -MP
 # The examples show what a user writes; all else takes glibc whole. Empty, as sources define it.
 gnu-cflags  := -D_GNU_SOURCE=
-lib-cflags  := -fPIC -fvisibility=hidden
+# What the library exports is the business of its symbol map alone.
+lib-cflags  := -fPIC
 test-cflags := -Ibuild/kselftest -Iselftests/lib -Wno-unused-parameter -Wno-sign-compare
 say = @$(if $(V),,printf '  %-4s %s\n' $(1) $@;)
 q   = $(if $(V),,@)
@@ -55,7 +56,7 @@ tools: lib $(if $(ctl-objs),$(O)/bin/pobjctl) $(examples) ## build pobjctl and t
 man: $(patsubst tools/man/%.scd,$(O)/man/%,$(wildcard tools/man/*.scd)) ## build the man pages
 tests: $(host-programs) $(guest-programs) $(other-programs) ## build the test programs
 
-$(O)/obj/%.o: %.c | build/setup.stamp
+$(O)/obj/%.o: %.c tools/build/user.mk | build/setup.stamp
 	$(call say,CC)mkdir -p $(@D)
 	$q$(CC) $(CFLAGS) $(pobj-cflags) $(if $(filter tools/examples/%,$<),,$(gnu-cflags)) \
 		$(if $(filter lib/%,$<),$(lib-cflags)) \
@@ -94,7 +95,7 @@ trace-objs := $(patsubst %.c,$(O)/trace/%.o,$(sort $(wildcard lib/*.c lib/core/*
 crash-programs := $(filter $(O)/selftests/crash/%,$(host-programs))
 $(O)/trace/lib/core/super.o: pobj-cflags += -DPOBJ_BUILD_TAG=$(tag)ULL
 $(O)/trace/lib/core/super.o: $(media)
-$(O)/trace/%.o: %.c | build/setup.stamp
+$(O)/trace/%.o: %.c tools/build/user.mk | build/setup.stamp
 	$(call say,CC)mkdir -p $(@D)
 	$q$(CC) $(CFLAGS) -DPOBJ_TRACE $(pobj-cflags) $(gnu-cflags) -c -o $@ $<
 
@@ -107,7 +108,7 @@ $(filter-out $(core-programs) $(crash-programs),$(host-programs) $(guest-program
 
 # lib/core alone, sanitised: what it needs beyond env.h would be missing here.
 san-core := $(patsubst %.c,build/san-core/%.o,$(wildcard lib/core/*.c))
-build/san-core/%.o: %.c | build/setup.stamp build/kselftest/kselftest_harness.h
+build/san-core/%.o: %.c tools/build/user.mk | build/setup.stamp build/kselftest/kselftest_harness.h
 	$(call say,CC)mkdir -p $(@D)
 	$q$(CC) $(CFLAGS) $(SANFLAGS) $(pobj-cflags) $(gnu-cflags) $(if $(filter selftests/%,$<),$(test-cflags)) -c -o $@ $<
 
@@ -119,7 +120,8 @@ $(O)/man/%: tools/man/%.scd | build/setup.stamp
 	$(call say,MAN)mkdir -p $(@D)
 	$qscdoc <$< >$@
 
-.SECONDARY:
+# Kept, and still remade with what they are made of.
+.PRECIOUS: $(O)/obj/%.o $(O)/trace/%.o build/san-core/%.o
 -include $(shell find $(O)/obj $(O)/trace build/san-core -name '*.d' 2>/dev/null)
 
 install: all ## install library, headers, pobjctl and udev rule below DESTDIR, PREFIX
