@@ -330,6 +330,20 @@ TEST_F(recover, newest_tag_wiped_is_damage)
 	EXPECT_TRUE(ends(self, -EUCLEAN));
 }
 
+/* In the first round a torn slot has no tag that would tell its place. */
+TEST_F(recover, torn_slot_in_the_wrong_place)
+{
+	u64 seq;
+
+	for (seq = 4; seq <= 16; seq++) {
+		core_pool_free(&self->p);
+		core_pool_make(&self->p, BYTES, 8, 2, 2);
+		core_nops(&self->p, 0, 3);
+		core_set(&self->p, pobj_geom_slot(self->g, 0, seq) + 48, 5);
+		ASSERT_TRUE(ends(self, seq == 4 ? 0 : -EUCLEAN));
+	}
+}
+
 TEST_F(recover, two_torn_slots)
 {
 	core_nops(&self->p, 0, 33);
@@ -530,6 +544,31 @@ TEST_F(recover, broken_chains)
 			ASSERT_NE(0, c.problems);
 		}
 	}
+}
+
+/* Inside a log page of the lane, with its number in the right place: still no chunk. */
+TEST_F(recover, link_into_a_chunk)
+{
+	u64 page = CORE_PAGE(self->g, 20);
+
+	chunks(self, 0, 2);
+	undo_entry(self, 0, 1, 27);
+	core_set(&self->p, page + 64 + 8, 0);
+	core_seal_line(&self->p, page + 64);
+	core_set(&self->p, page, page + 64);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	EXPECT_EQ(POBJ_DIAG_CHUNK, self->f.diag);
+	EXPECT_EQ(page + 64, self->f.found);
+}
+
+/* C4: a log page in nobody's chain is space lost. */
+TEST_F(recover, chunk_in_no_chain)
+{
+	chunks(self, 0, 2);
+	ASSERT_EQ(0, core_problems(&self->p));
+	core_set(&self->p, CORE_PAGE(self->g, 20), 0);
+	EXPECT_EQ(1, core_problems(&self->p));
+	EXPECT_TRUE(ends(self, 0));
 }
 
 /* A chain that runs in a circle ends all walks over it. */
