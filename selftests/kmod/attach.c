@@ -353,13 +353,51 @@ TEST_F(attach, many_files_of_one_process)
 	EXPECT_EQ(self->p.session, i.out_session);
 	for (k = 0; k < 64; k++)
 		close(fd[k]);
-	/* Those were not the first file: its session goes on. */
+	/* Those were not all: the session goes on. */
 	ASSERT_EQ(0, t_info(self->p.fd, &i));
 	EXPECT_EQ(1, i.out_region.sessions);
 	EXPECT_EQ(self->p.session, i.out_session);
 	EXPECT_EQ(0, t_try_map(self->p.fd, T_PAGE, T_RW, MAP_SHARED, 0));
 	close(self->p.fd);
 	self->p.fd = -1;
+	EXPECT_EQ(0, t_sessions(self->p.ctl, self->p.id, 0));
+}
+
+/* "Who attaches a region twice has one session, which lasts until both are detached or closed." */
+TEST_F(attach, two_files_of_one_process)
+{
+	struct pobj_ioc_info i;
+	__u64 session;
+	int fd, way;
+	void *p;
+
+	for (way = 0; way < 4; way++) {
+		fd = t_attach(self->p.ctl, self->p.id, 0, &session);
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(self->p.session, session);
+		/* What is mapped by one file keeps that one, and not the other. */
+		p = t_map(self->p.fd, T_PAGE, self->p.free);
+		ASSERT_NE(MAP_FAILED, p);
+		EXPECT_EQ(-EBUSY, t_detach(self->p.fd));
+		EXPECT_EQ(0, t_detach(fd));
+		EXPECT_EQ(-ENOENT, t_detach(fd));
+		t_unmap_all();
+		close(fd);
+
+		/* The first goes first. */
+		fd = t_attach(self->p.ctl, self->p.id, 0, &session);
+		ASSERT_LE(0, fd);
+		if (way & 1)
+			EXPECT_EQ(0, t_detach(self->p.fd));
+		close(self->p.fd);
+		self->p.fd = fd;
+		EXPECT_EQ(1, t_sessions(self->p.ctl, self->p.id, 1));
+		ASSERT_EQ(0, t_info(fd, &i));
+		EXPECT_EQ(self->p.session, i.out_session);
+		EXPECT_EQ(self->p.info.out_sidecar_id, i.out_sidecar_id);
+		EXPECT_EQ(0, t_try_map(fd, T_PAGE, T_RW, MAP_SHARED, 0));
+	}
+	EXPECT_EQ(0, t_detach(self->p.fd));
 	EXPECT_EQ(0, t_sessions(self->p.ctl, self->p.id, 0));
 }
 

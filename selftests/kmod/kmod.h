@@ -488,6 +488,13 @@ static inline void t_bind_all(void)
 		snprintf(path, sizeof(path), T_ND "/%s/force_raw", name);
 		if (t_number(path, 0) == 1)
 			t_ns_raw(name, false);
+		/* In use as it is, not by a pfn device: virtio-pmem's. */
+		snprintf(path, sizeof(path), T_ND "/%s/driver", name);
+		if (!access(path, F_OK))
+			continue;
+		snprintf(path, sizeof(path), T_ND "/%s/holder", name);
+		if (t_read(path, buf, sizeof(buf)) >= 0 && !buf[0])
+			t_write(T_PMEM "/bind", name);
 	}
 	while (t_block_dir(&dir, T_ND, "pfn", name)) {
 		snprintf(path, sizeof(path), T_ND "/%s/driver", name);

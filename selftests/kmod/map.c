@@ -62,7 +62,7 @@ TEST_F(map, not_formatted)
 	ASSERT_EQ(0, t_info(self->p.fd, &i));
 	EXPECT_EQ(0, i.out_region.flags & (POBJ_REGION_POOL | POBJ_REGION_RECOVERED));
 	EXPECT_EQ(0, i.out_sidecar_bytes);
-	EXPECT_GT(0, try_map(self->p.fd, T_RW, MAP_SHARED, POBJ_MMAP_SIDECAR));
+	EXPECT_EQ(-ENXIO, try_map(self->p.fd, T_RW, MAP_SHARED, POBJ_MMAP_SIDECAR));
 	EXPECT_EQ(-EMEDIUMTYPE, t_recover(self->p.fd, NULL));
 	EXPECT_EQ(-EUCLEAN, try_map(self->p.fd, T_RW, MAP_SHARED, 0));
 
@@ -135,6 +135,93 @@ TEST_F(map, after_the_last_session_died)
 	EXPECT_EQ(0x1122334455667788, data[0]);
 	ASSERT_EQ(0, t_info(self->p.fd, &i));
 	EXPECT_EQ(1, i.out_recoveries);
+}
+
+/* How a session ends, and whether the pool must be recovered after the last one. */
+struct end {
+	struct t_pool *p;
+	__u32 flags;
+	int prot;
+	bool map, unmap, exits;
+};
+
+static int child_ends(int sock, void *arg)
+{
+	struct end *e = arg;
+	int fd = t_attach(t_ctl(), e->p->id, e->flags, NULL);
+	void *data, *side;
+
+	T_CHILD(fd >= 0);
+	side = t_mmap(fd, T_PAGE, PROT_READ, MAP_SHARED, POBJ_MMAP_SIDECAR);
+	T_CHILD(side != MAP_FAILED);
+	if (e->map) {
+		data = mmap(NULL, T_HUGE, e->prot, MAP_SHARED, fd, e->p->free);
+		T_CHILD(data != MAP_FAILED);
+		if (e->unmap)
+			munmap(data, T_HUGE);
+	}
+	T_CHILD(!t_put(sock, 1));
+	if (e->exits) {
+		t_get(sock, NULL);
+		return 0;
+	}
+	for (;;)
+		pause();
+}
+
+TEST_F(map, what_counts_as_a_death)
+{
+	const struct {
+		struct end end;
+		const char *what;
+		bool must_recover;
+	} how[] = {
+		{ { &self->p, 0, T_RW, true, false, false }, "killed, mapped", true },
+		{ { &self->p, 0, T_RW, true, false, true }, "exit, mapped", true },
+		/* What it did while it was mapped, nobody knows. */
+		{ { &self->p, 0, T_RW, true, true, false }, "killed, unmapped", true },
+		{ { &self->p, 0, PROT_READ, true, false, false }, "killed, mapped to read", true },
+		{ { &self->p, 0, T_RW, false, false, false }, "killed, never mapped", false },
+		{ { &self->p, POBJ_ATTACH_RDONLY, PROT_READ, true, false, false },
+		  "killed, attached to read", false },
+	};
+	struct pobj_region r;
+	struct t_child c;
+	bool alone;
+	size_t i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(how); i++) {
+		struct end end = how[i / 2].end;
+
+		/* As the last session, or with another that goes later, in good order. */
+		alone = i & 1;
+		if (alone) {
+			close(self->p.fd);
+			EXPECT_EQ(0, t_sessions(self->p.ctl, self->p.id, 0));
+		}
+		ASSERT_EQ(0, t_spawn(&c, child_ends, &end));
+		ASSERT_EQ(0, t_get(c.sock, NULL));
+		if (end.exits) {
+			t_put(c.sock, 1);
+			EXPECT_EQ(0, t_join(&c));
+		} else {
+			EXPECT_EQ(-SIGKILL, t_kill(&c));
+		}
+		EXPECT_EQ(!alone, t_sessions(self->p.ctl, self->p.id, !alone));
+		if (!alone) {
+			EXPECT_EQ(0, try_map(self->p.fd, T_RW, MAP_SHARED, 0));
+			close(self->p.fd);
+			EXPECT_EQ(0, t_sessions(self->p.ctl, self->p.id, 0));
+		}
+		ASSERT_EQ(0, t_region(self->p.ctl, self->p.id, &r));
+		EXPECT_EQ(!how[i / 2].must_recover, !!(r.flags & POBJ_REGION_RECOVERED))
+			TH_LOG("%s, alone %d", how[i / 2].what, alone);
+		self->p.fd = t_attach(self->p.ctl, self->p.id, 0, NULL);
+		ASSERT_LE(0, self->p.fd);
+		EXPECT_EQ(how[i / 2].must_recover ? -EUCLEAN : 0,
+			  try_map(self->p.fd, T_RW, MAP_SHARED, 0));
+		ASSERT_EQ(0, t_recover(self->p.fd, NULL));
+	}
 }
 
 TEST_F(map, after_one_of_two_sessions_died)
@@ -452,11 +539,41 @@ TEST_F(map, not_inherited)
 	EXPECT_EQ(0, t_wait(pid));
 	EXPECT_EQ(1, data[0]);
 	EXPECT_EQ(1, sidecar[0]);
-	/* No one can ask for it either. */
-	if (!madvise(data, 2 * T_HUGE, MADV_DOFORK)) {
-		EXPECT_EQ(0, madvise(data, 2 * T_HUGE, MADV_DONTFORK));
-		TH_LOG("MADV_DOFORK is allowed");
+	EXPECT_EQ(1, t_sessions(self->p.ctl, self->p.id, 1));
+}
+
+/* Nor if somebody asks for it: the child has no session, so it must not see the data. */
+TEST_F(map, not_inherited_on_demand)
+{
+	__u8 *data = t_map(self->p.fd, 2 * T_HUGE, self->p.free);
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, data);
+	memset(data, 1, 2 * T_HUGE);
+	ASSERT_EQ(0, madvise(data, 2 * T_HUGE, MADV_DOFORK));
+	pid = t_fork();
+	if (!pid) {
+		T_CHILD(t_load(data).sig == SIGBUS);
+		T_CHILD(t_store(data + T_HUGE).sig == SIGBUS);
+		munmap(data + T_PAGE, T_PAGE);
+		T_CHILD(t_load(data + 2 * T_PAGE).sig == SIGBUS);
+		T_CHILD(t_load(data).sig == SIGBUS);
+		/* Not even when it has got a session of its own. */
+		T_CHILD(mmap(NULL, T_PAGE, T_RW, MAP_SHARED, self->p.fd, 0) != MAP_FAILED);
+		munmap(data + 4 * T_PAGE, T_PAGE);
+		T_CHILD(t_load(data).sig);
+		T_CHILD(t_load(data + 5 * T_PAGE).sig);
+		pid = t_fork();
+		if (!pid) {
+			T_CHILD(t_load(data).sig);
+			_exit(0);
+		}
+		T_CHILD(!t_wait(pid));
+		_exit(0);
 	}
+	EXPECT_EQ(0, t_wait(pid));
+	EXPECT_EQ(1, data[2 * T_HUGE - 1]);
+	EXPECT_EQ(0, t_store(data + 3 * T_PAGE).sig);
 	EXPECT_EQ(1, t_sessions(self->p.ctl, self->p.id, 1));
 }
 
@@ -569,6 +686,55 @@ TEST_F(map, msync_and_fsync)
 	EXPECT_EQ(0, fdatasync(self->p.fd));
 }
 
+/* Looking at an address space from outside walks all kinds of mappings. */
+TEST_F(map, proc_files)
+{
+	static const char *const files[] = { "maps", "smaps", "smaps_rollup", "numa_maps",
+					     "pagemap", "status" };
+	static char buf[1 << 16];
+	char path[64];
+	__u8 *p = t_map(self->p.fd, 4 * T_HUGE, self->p.free);
+	unsigned char vec[512];
+	size_t i;
+	int fd;
+
+	ASSERT_NE(MAP_FAILED, p);
+	memset(p, 1, 2 * T_HUGE);
+	munmap(p + T_PAGE, T_PAGE);
+	p[2 * T_PAGE] = 1;
+	ASSERT_NE(MAP_FAILED, t_map(self->p.fd, T_PAGE, POBJ_MMAP_SIDECAR));
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		ASSERT_LE(0, fd);
+		if (!strcmp(files[i], "pagemap")) {
+			EXPECT_EQ(4096, pread(fd, buf, 4096, (uintptr_t)p / T_PAGE * 8));
+		} else {
+			while (read(fd, buf, sizeof(buf)) > 0)
+				;
+		}
+		close(fd);
+	}
+	EXPECT_EQ(0, mincore(p + T_HUGE, T_HUGE, vec));
+}
+
+TEST_F(map, populated)
+{
+	__u64 huge = 0, small = 0;
+	struct pobj_ioc_info i;
+	__u8 *p;
+
+	ASSERT_EQ(0, t_info(self->p.fd, &i));
+	huge = i.out_faults_2m;
+	small = i.out_faults_4k;
+	p = t_mmap(self->p.fd, 4 * T_HUGE, T_RW, MAP_SHARED | MAP_POPULATE, self->p.free);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(0, t_store(p + 3 * T_HUGE).sig);
+	ASSERT_EQ(0, t_info(self->p.fd, &i));
+	EXPECT_EQ(4, i.out_faults_2m - huge);
+	EXPECT_EQ(0, i.out_faults_4k - small);
+}
+
 /* System calls take buffers in the mapping like any other memory. */
 TEST_F(map, as_a_buffer)
 {
@@ -607,11 +773,14 @@ static __u64 physical(void *p)
 TEST_F(map, placement)
 {
 	__u8 *p = t_map(self->p.fd, T_HUGE, self->p.free);
+	char path[PATH_MAX];
 	__u64 phys;
 
 	ASSERT_NE(MAP_FAILED, p);
 	EXPECT_EQ(variant->node, self->p.info.out_region.node);
 	EXPECT_EQ(self->p.dev.node, self->p.info.out_region.node);
+	snprintf(path, sizeof(path), "/sys/block/%s/dax/write_cache", self->p.dev.name);
+	EXPECT_EQ(t_number(path, -1), !!(self->p.info.out_region.flags & POBJ_REGION_CACHED));
 	ASSERT_NE(0, self->p.dev.phys);
 	phys = physical(p);
 	if (!phys)
@@ -712,58 +881,6 @@ TEST_F(map, sidecar_is_shared)
 	EXPECT_EQ(0, t_call(child_reads_sidecar, &self->p));
 	EXPECT_EQ(44, s[4]);
 	EXPECT_EQ(1, *last);
-}
-
-/* ---- a device that is not synchronous ----------------------------------------------------- */
-
-/* virtio-pmem: fsync is what makes data durable there, so MAP_SYNC would be a lie. */
-TEST(not_synchronous)
-{
-	struct pobj_ioc_info i;
-	struct t_dev d = { 0 };
-	DIR *dir = NULL;
-	char name[32], path[PATH_MAX], real[PATH_MAX];
-	bool found = false;
-	__u8 uuid[16], *p;
-	__u64 id;
-	int ctl, fd, tries;
-
-	system("modprobe -q virtio_pmem");
-	/* The device comes up a little later. */
-	for (tries = 0; !found && tries < 20; tries++) {
-		if (!t_block_dir(&dir, "/sys/bus/virtio/drivers/virtio_pmem", "virtio", name))
-			break;
-		closedir(dir);
-		dir = NULL;
-		while (t_block_dir(&dir, "/sys/block", "pmem", name)) {
-			snprintf(path, sizeof(path), "/sys/block/%s", name);
-			if (!found && realpath(path, real) && strstr(real, "/virtio"))
-				found = !t_dev_fill(&d, name);
-		}
-		t_sleep_ms(found ? 0 : 100);
-	}
-	if (!found)
-		SKIP(return, "no virtio-pmem device");
-	ctl = t_reset();
-	ASSERT_LE(0, ctl);
-	ASSERT_EQ(0, t_claim(ctl, &d, &id));
-	fd = t_attach(ctl, id, 0, NULL);
-	ASSERT_LE(0, fd);
-	t_uuid(uuid);
-	ASSERT_EQ(0, t_format(fd, uuid, POBJ_FORMAT_FORCE));
-	ASSERT_EQ(0, t_info(fd, &i));
-	EXPECT_FALSE(i.out_region.flags & POBJ_REGION_SYNC);
-	EXPECT_EQ(d.node, i.out_region.node);
-	EXPECT_EQ(-EOPNOTSUPP, try_map(fd, T_RW, MAP_SHARED_VALIDATE | MAP_SYNC, 0));
-	p = t_map(fd, T_HUGE, i.out_region.bytes / 2 & ~(T_HUGE - 1));
-	ASSERT_NE(MAP_FAILED, p);
-	memset(p, 9, T_HUGE);
-	EXPECT_EQ(0, msync(p, T_HUGE, MS_SYNC));
-	EXPECT_EQ(0, fsync(fd));
-	t_unmap_all();
-	close(fd);
-	EXPECT_EQ(0, t_release(ctl, id));
-	close(ctl);
 }
 
 TEST_HARNESS_MAIN

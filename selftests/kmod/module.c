@@ -6,6 +6,7 @@
 
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 FIXTURE(module)
 {
@@ -134,6 +135,43 @@ TEST_F(module, removed_with_an_idle_claim)
 		ASSERT_EQ(0, t_recover(self->p.fd, NULL));
 	}
 	TH_LOG("region numbers before and after: %llu, %llu", old, self->p.id);
+}
+
+static int child_unloads(int sock, void *arg)
+{
+	return -unload();
+}
+
+/* An idle claim, but a page of it is in a pipe: the removal waits for that, and only for that. */
+TEST_F(module, removed_with_a_pinned_page)
+{
+	struct t_child c;
+	struct iovec iov;
+	char buf[64];
+	int pipes[2], status;
+	__u8 *p;
+
+	p = t_map(self->p.fd, T_HUGE, self->p.free);
+	ASSERT_NE(MAP_FAILED, p);
+	memset(p, 0x6c, T_PAGE);
+	ASSERT_EQ(0, pipe(pipes));
+	iov = (struct iovec){ p, sizeof(buf) };
+	ASSERT_EQ(sizeof(buf), vmsplice(pipes[1], &iov, 1, 0));
+	t_unmap_all();
+	close(self->p.fd);
+	close(self->p.ctl);
+	self->p.ctl = -1;
+	self->p.fd = -1;
+	ASSERT_EQ(0, t_spawn(&c, child_unloads, NULL));
+	t_sleep_ms(1500);
+	EXPECT_EQ(0, waitpid(c.pid, &status, WNOHANG));
+	EXPECT_EQ(sizeof(buf), read(pipes[0], buf, sizeof(buf)));
+	EXPECT_EQ(0x6c, buf[63]);
+	EXPECT_EQ(0, t_join(&c));
+	close(pipes[0]);
+	close(pipes[1]);
+	ASSERT_EQ(0, load(&self->p));
+	EXPECT_EQ(0, t_claim(self->p.ctl, &self->p.dev, &self->p.id));
 }
 
 TEST_F(module, removed_with_a_dead_region)

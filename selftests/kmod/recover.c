@@ -109,6 +109,10 @@ static void check_refused(struct __test_metadata *_metadata, struct _test_data_r
 
 	ASSERT_EQ(0, remember(self));
 	EXPECT_EQ(-EUCLEAN, recover(self, &r));
+	ASSERT_EQ(0, t_info(self->p.fd, &i));
+	/* The superblock is judged by the claim, the lanes by the recovery. */
+	EXPECT_EQ(to == POBJ_M_ROOT_OFF ? POBJ_REGION_DAMAGED : POBJ_REGION_POOL,
+		  i.out_region.flags & (POBJ_REGION_DAMAGED | POBJ_REGION_POOL));
 	if (diag) {
 		EXPECT_EQ(diag, r.out_diag);
 	} else {
@@ -293,7 +297,7 @@ TEST_F(recover, no_magic)
 	ASSERT_EQ(0, put_word(self, POBJ_M_SUPER_OFF1, 1));
 	EXPECT_EQ(-EMEDIUMTYPE, recover(self, NULL));
 	ASSERT_EQ(0, t_region(self->p.ctl, self->p.id, &r));
-	EXPECT_FALSE(r.flags & POBJ_REGION_POOL);
+	EXPECT_FALSE(r.flags & (POBJ_REGION_POOL | POBJ_REGION_DAMAGED));
 	EXPECT_EQ(-EUCLEAN, t_try_map(self->p.fd, T_PAGE, PROT_READ, MAP_SHARED, 0));
 	t_uuid(uuid);
 	EXPECT_EQ(0, t_format(self->p.fd, uuid, 0));
