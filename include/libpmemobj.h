@@ -9,5 +9,6 @@
 
 #include <libpmemobj/base.h>
 #include <libpmemobj/pool.h>
+#include <libpmemobj/types.h>
 
 #endif

@@ -9,6 +9,7 @@
  * A forked child has neither mappings nor handles of its parent. What it does inherit are the
  * descriptors, and with them the parent's hold on the pool; the fork handler closes them.
  */
+#define PMEMOBJ_DIRECT_NON_INLINE	/* it is defined here */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -26,9 +27,16 @@ struct open_pool {
 
 static struct open_pool pools[POBJ_OPEN_MAX];
 static atomic_uint high_water;		/* entries ever used */
-static atomic_uint closings;		/* makes caches of closed pools worthless */
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+/*
+ * What the inline pmemobj_direct of libpmemobj/base.h reads. The counter makes all threads' caches
+ * worthless. It begins at 1, so that the cache of a thread that never filled it, all zero, never
+ * fits, not even an id with UUID 0.
+ */
+int _pobj_cache_invalidate = 1;
+__thread struct _pobj_pcache _pobj_cached_pool;
 
 void pobj_registry_lock(void)
 {
@@ -38,6 +46,12 @@ void pobj_registry_lock(void)
 void pobj_registry_unlock(void)
 {
 	pthread_mutex_unlock(&registry_lock);
+}
+
+/* After the entry is unused: pairs with the acquire in pmemobj_direct. */
+static void forget_cached(void)
+{
+	__atomic_fetch_add(&_pobj_cache_invalidate, 1, __ATOMIC_RELEASE);
 }
 
 static void after_fork_in_child(void)
@@ -52,7 +66,7 @@ static void after_fork_in_child(void)
 		if (pools[i].lock_fd >= 0)
 			close(pools[i].lock_fd);
 	}
-	atomic_fetch_add_explicit(&closings, 1, memory_order_relaxed);
+	forget_cached();
 	pobj_registry_unlock();
 }
 
@@ -119,7 +133,7 @@ void pobj_registry_remove(struct pobj_pool *p)
 
 	if (o)
 		atomic_store_explicit(&o->base, 0, memory_order_release);
-	atomic_fetch_add_explicit(&closings, 1, memory_order_release);
+	forget_cached();
 }
 
 int pobj_registry_each(int (*each)(struct pobj_pool *p, const void *arg), const void *arg)
@@ -166,25 +180,23 @@ PMEMobjpool *pmemobj_pool_by_oid(PMEMoid oid)
 
 void *pmemobj_direct(PMEMoid oid)
 {
-	/* The pool of the last look-up of this thread; most programs have one. */
-	static _Thread_local struct {
-		u64 uuid_lo;
-		char *base;
-		unsigned int closings;
-	} last;
-	unsigned int now;
+	struct _pobj_pcache *last = &_pobj_cached_pool;
+	PMEMobjpool *pop;
+	int now;
 
 	if (!oid.off)
 		return NULL;
-	now = atomic_load_explicit(&closings, memory_order_acquire);
-	if (last.uuid_lo != oid.pool_uuid_lo || last.closings != now || !last.base) {
-		last.base = (char *)pmemobj_pool_by_oid(oid);
-		last.uuid_lo = oid.pool_uuid_lo;
-		last.closings = now;
-		if (!last.base)
+	/* Before the look-up: what a close meanwhile makes wrong is then cached as outdated. */
+	now = __atomic_load_n(&_pobj_cache_invalidate, __ATOMIC_ACQUIRE);
+	if (last->uuid_lo != oid.pool_uuid_lo || last->invalidate != now) {
+		pop = pmemobj_pool_by_oid(oid);
+		if (!pop)
 			return NULL;
+		last->pop = pop;
+		last->uuid_lo = oid.pool_uuid_lo;
+		last->invalidate = now;
 	}
-	return last.base + oid.off;
+	return (char *)last->pop + oid.off;
 }
 
 PMEMoid pmemobj_oid(const void *addr)

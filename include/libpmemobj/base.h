@@ -41,7 +41,12 @@ static const PMEMoid OID_NULL = { 0, 0 };
 #define OID_EQUALS(lhs, rhs) \
 	((lhs).off == (rhs).off && (lhs).pool_uuid_lo == (rhs).pool_uuid_lo)
 
-/* Address of an object; NULL for OID_NULL and for pools that are not open in this process. */
+/*
+ * Address of an object; NULL for OID_NULL and for pools that are not open in this process. Any
+ * number of pools may be open: the id says which.
+ *
+ * Inline below. Define PMEMOBJ_DIRECT_NON_INLINE before the include to call the library instead.
+ */
 void *pmemobj_direct(PMEMoid oid);
 
 /* Object id of an address; OID_NULL if no open pool holds it. */
@@ -50,6 +55,43 @@ PMEMoid pmemobj_oid(const void *addr);
 /* Pool of an object or address; NULL if it is not open here. */
 PMEMobjpool *pmemobj_pool_by_oid(PMEMoid oid);
 PMEMobjpool *pmemobj_pool_by_ptr(const void *addr);
+
+/* ---- pmemobj_direct, inline --------------------------------------------------------------- */
+
+/*
+ * The pool that this thread asked for last, filled by the library. It holds while @invalidate
+ * equals _pobj_cache_invalidate, which grows with every close and in a forked child. Both are
+ * part of the binary interface: names, sizes and offsets stay.
+ */
+struct _pobj_pcache {
+	PMEMobjpool *pop;
+	uint64_t uuid_lo;
+	int invalidate;
+};
+
+extern int _pobj_cache_invalidate;
+
+#ifdef __GNUC__
+extern __thread struct _pobj_pcache _pobj_cached_pool;
+
+static inline void *pmemobj_direct_inline(PMEMoid oid)
+{
+	const struct _pobj_pcache *last = &_pobj_cached_pool;
+
+	if (!oid.off)
+		return NULL;
+	/* Pairs with the release in close: whoever sees the new value finds the pool gone. */
+	if (last->uuid_lo == oid.pool_uuid_lo &&
+	    last->invalidate == __atomic_load_n(&_pobj_cache_invalidate, __ATOMIC_ACQUIRE))
+		return (char *)last->pop + oid.off;
+	return (pmemobj_direct)(oid);
+}
+
+/* A call is inline; &pmemobj_direct and (pmemobj_direct)(oid) are the library's function. */
+#ifndef PMEMOBJ_DIRECT_NON_INLINE
+#define pmemobj_direct(...) pmemobj_direct_inline(__VA_ARGS__)
+#endif
+#endif
 
 /* ---- durability: also on ranges that no object covers ------------------------------------ */
 

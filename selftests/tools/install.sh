@@ -62,13 +62,14 @@ point "the links lead to a library" cmp "$so" "$so.1"
 # ---- symbols
 
 nm -D --defined-only "$so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort >"$tmp/exported"
-point "only names that begin with pmemobj_ or pobj_ are exported" \
-	same /dev/null <(grep -vE '^(pmemobj|pobj)_' "$tmp/exported")
+point "only names that begin with pmemobj_, pobj_ or _pobj_ are exported" \
+	same /dev/null <(grep -vE '^(pmemobj|pobj|_pobj)_' "$tmp/exported")
 point "each has a version" \
-	same /dev/null <(nm -D --defined-only "$so" | awk '$2 == "T" && $3 !~ /@@LIBPOBJ_USER_/')
+	same /dev/null <(nm -D --defined-only "$so" | awk '$2 != "A" && $3 !~ /@@LIBPOBJ_USER_/')
 printf '#include <libpmemobj.h>\n#include <pobj.h>\n' |
 	gcc -E -P -I"$dest/usr/include" - | tr '\n' ' ' | sed 's/[;}]/&\n/g' |
-	sed -nE '/^ *(typedef|struct|static)/!s/.*\b((pmemobj|pobj)_[a-z0-9_]+) *\(.*/\1/p' |
+	sed -nE -e '/^ *(typedef|struct|static)/!s/.*\b((pmemobj|pobj)_[a-z0-9_]+) *\(.*/\1/p' \
+		-e 's/^ *extern [^(]*\b(_pobj_[a-z_]+);/\1/p' |
 	sort >"$tmp/declared"
 point "the headers declare what is exported, and all of it" same "$tmp/declared" "$tmp/exported"
 
