@@ -42,6 +42,7 @@ struct pobj_sidecar;
  * @uuid_lo: pool_uuid_lo of object ids
  * @reserve: address range that holds handle and pool, @reserve_bytes of it
  * @alone: while opening: nobody else has the pool open
+ * @broken: a write to the medium failed: nothing may be changed until the pool is opened anew
  * @made: while creating: the file is ours to remove
  * @user_data: the caller's
  * @path: as given to open, for messages
@@ -63,6 +64,7 @@ struct pobj_pool {
 	void *reserve;
 	size_t reserve_bytes;
 	bool alone;
+	bool broken;
 	bool made;
 	void *user_data;
 	char path[4096];

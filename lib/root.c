@@ -5,7 +5,7 @@
  * It is a large object with the ROOT flag: a span of whole pages whose line says so, and the root
  * record that names it. Making or moving it changes three or four words in different lines (root
  * offset and size, header of the new line, header of the old one), which go through lane 0
- * together (lib/core/lane.c, P5): all or none. Contents, type and size of the new span lie where
+ * together (lib/core/change.c, P5): all or none. Contents, type and size of the new span lie where
  * nothing refers to yet; they are flushed before and become durable in the first round.
  *
  * One at a time, under the pool lock, among all processes. What is only read is read under it,
@@ -55,9 +55,18 @@ static int root_check(const struct pobj_pool *p, const struct root *r)
 	return 0;
 }
 
+/* Reads of a pool in use need no system call each: a bad page raises SIGBUS, as for the caller. */
+static int read_in_use(const struct pobj_media *m, void *dst, u64 off, u64 len)
+{
+	memcpy(dst, pobj_media_ptr(m, off), len);
+	return 0;
+}
+
 /* First run of @pages free pages. 0; -ENOMEM; -EUCLEAN. */
 static int find_free(const struct pobj_pool *p, u64 pages, u64 *first)
 {
+	const struct pobj_media m = { .base = p->media.base, .size = p->media.size,
+				      .read = read_in_use };
 	const struct pobj_geom *g = &p->super.geom;
 	struct pobj_finding f;
 	struct pobj_line l;
@@ -65,9 +74,7 @@ static int find_free(const struct pobj_pool *p, u64 pages, u64 *first)
 	int err;
 
 	for (page = 0; page < g->page_cnt; page += l.pages) {
-		if (pobj_line_read(&p->media, g, page, &l))
-			return pobj_err_sys(-EIO, "%s: line of page %llu", p->path,
-					    (unsigned long long)page);
+		pobj_line_read(&m, g, page, &l);
 		err = pobj_line_check(g, page, &l, &f);
 		if (err)
 			return pobj_err_finding(err, p->path, &f);
@@ -114,7 +121,7 @@ static int root_move(struct pobj_pool *p, const struct root *old, u64 page, u64 
 {
 	const struct pobj_geom *g = &p->super.geom;
 	const u64 header = offsetof(struct pobj_m_line, header);
-	struct pobj_word w[4];
+	struct pobj_change w[4];
 	struct pobj_finding f;
 	struct pobj_lane lane;
 	u32 cnt = 0;
@@ -123,22 +130,26 @@ static int root_move(struct pobj_pool *p, const struct root *old, u64 page, u64 
 	err = pobj_lane_take(&lane, &p->media, g, 0, &f);
 	if (err)
 		return pobj_err_finding(err, p->path, &f);
-	w[cnt++] = (struct pobj_word){
+	w[cnt++] = (struct pobj_change){
 		pobj_geom_line(g, page) + header,
 		pobj_line_header(POBJ_M_LARGE, POBJ_M_F_ROOT, 0, (u32)pobj_geom_pages(g, size)),
 	};
-	w[cnt++] = (struct pobj_word){
+	w[cnt++] = (struct pobj_change){
 		POBJ_M_ROOT_OFF + offsetof(struct pobj_m_root, off), pobj_geom_page(g, page),
 	};
-	w[cnt++] = (struct pobj_word){
+	w[cnt++] = (struct pobj_change){
 		POBJ_M_ROOT_OFF + offsetof(struct pobj_m_root, size), size,
 	};
 	if (old->size)
-		w[cnt++] = (struct pobj_word){
+		w[cnt++] = (struct pobj_change){
 			pobj_geom_line(g, pobj_geom_page_of(g, old->off)) + header, 0,
 		};
-	err = pobj_lane_set_words(&lane, w, cnt);
-	return err ? pobj_err_sys(err, "%s: the root cannot be written", p->path) : 0;
+	err = pobj_lane_change(&lane, w, cnt);
+	if (!err)
+		return 0;
+	/* What reached the medium is not known, and the kernel tells of a failed write once. */
+	p->broken = true;
+	return pobj_err_sys(err, "%s: the root cannot be written", p->path);
 }
 
 static int root_make(struct pobj_pool *p, struct root *r, u64 size, pmemobj_constr constructor,

@@ -105,6 +105,10 @@ int pobj_pool_lock(struct pobj_pool *p)
 	struct pobj_finding f;
 	int err;
 
+	if (p->broken)
+		return pobj_err(-EIO,
+				"%s: an earlier write to the medium failed; close the pool and open it again, which recovers it",
+				p->path);
 	err = pthread_mutex_lock(&p->sidecar->pool_lock);
 	if (err != EOWNERDEAD)
 		return err ? pobj_err_sys(-err, "%s: pool lock", p->path) : 0;
@@ -112,7 +116,7 @@ int pobj_pool_lock(struct pobj_pool *p)
 	 * The holder was killed. Only the thread that held the lock stores through lane 0, and the
 	 * kernel wakes us when that thread is gone; so lane 0 is quiet and ours.
 	 */
-	err = pobj_recover_lane(&p->media, &p->super.geom, 0, &r, &f);
+	err = pobj_recover_lane(&p->media, &p->super, 0, &r, &f);
 	if (err)
 		pobj_err_finding(err, p->path, &f);
 	else

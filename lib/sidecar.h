@@ -53,7 +53,8 @@ struct pobj_pool;
 
 /*
  * Take the pool lock. When its holder died, what it left in lane 0 is undone first. 0; -EDEADLK:
- * this thread holds it (a root constructor that asks for the root); recovery's errors.
+ * this thread holds it (a root constructor that asks for the root); -EIO: a write failed earlier;
+ * recovery's errors.
  */
 int pobj_pool_lock(struct pobj_pool *p);
 void pobj_pool_unlock(struct pobj_pool *p);

@@ -6,6 +6,7 @@
  *	u8 .. u64, le64_to_cpu() and friends	fixed-size and little-endian types
  *	pobj_env_crc32c(seed, p, len)		CRC32C without the final inversion
  *	pobj_env_store64/_load64		one untorn access each, in program order
+ *	pobj_env_xor64				a LOCKed toggle of bits
  *	pobj_env_barrier()			the compiler moves no access across
  *	ARRAY_SIZE, memcpy, memset, memcmp, errno values
  */
@@ -19,6 +20,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#include <linux/atomic.h>
 #include <asm/byteorder.h>
 
 static inline u32 pobj_env_crc32c(u32 seed, const void *p, size_t len)
@@ -27,6 +29,12 @@ static inline u32 pobj_env_crc32c(u32 seed, const void *p, size_t len)
 }
 
 #define pobj_env_barrier()	barrier()
+
+/* Little-endian words only: the module is for x86-64. */
+static inline void pobj_env_xor64(__le64 *p, u64 bits)
+{
+	atomic64_xor(bits, (atomic64_t *)p);
+}
 
 #else
 
@@ -67,6 +75,12 @@ static inline __le64 cpu_to_le64(u64 v)
 static inline __le32 cpu_to_le32(u32 v)
 {
 	return (pobj_env_force __le32)htole32(v);
+}
+
+static inline void pobj_env_xor64(__le64 *p, u64 bits)
+{
+	__atomic_fetch_xor((pobj_env_force u64 *)p, (pobj_env_force u64)cpu_to_le64(bits),
+			   __ATOMIC_SEQ_CST);
 }
 
 /* lib/core/crc32c.c; the kernel has its own. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
-/* Lane logs: see lane.c for the rules. */
+/* Lane logs: slots in lane.c, extension lines in ext.c, operations in change.c. */
 #ifndef POBJ_CORE_LANE_H
 #define POBJ_CORE_LANE_H
 
@@ -35,33 +35,62 @@ struct pobj_lane {
 	u64 retired;
 };
 
-/* A word of the pool and what shall stand in it. */
-struct pobj_word {
+/*
+ * One of the changes that happen together: a word of the pool and what shall stand in it; or, with
+ * POBJ_M_TARGET_OBJECT, a reference to an object of a slab, and 1 to make it allocated, 0 to free
+ * it, | POBJ_OWNED if the slab is this lane's own (else bits are toggled in word F).
+ */
+struct pobj_change {
 	u64 target;
 	u64 value;
 };
+
+#define POBJ_OWNED	2
 
 /* Take up a lane that is recovered. 0; -EUCLEAN or -EIO with @f filled. */
 int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct pobj_geom *g,
 		   u32 lane, struct pobj_finding *f);
 
 /*
- * Set @cnt words, all or none: after a crash at any point the pool has all old values (before
+ * Make @cnt changes, all or none: after a crash at any point the pool has all old values (before
  * return) or all new ones (after it; before it, too). Three fence rounds. What the caller flushed
- * before is durable before the first word changes. Targets are different, 8-byte aligned, and
- * where pobj_lane_may_undo() says. 0; -ENOSPC: the log holds fewer words, pobj_lane_grow() first;
- * -EINVAL: a target; what fence says (the pool must then be closed).
+ * before is durable before the first change. Targets are different; words are 8-byte aligned and
+ * where pobj_lane_may_undo() says; objects are in the other state. 0; -ENOSPC: the log holds fewer,
+ * pobj_lane_grow() first; -EINVAL: a target, or the state of an object; what fence says (the pool
+ * must then be closed). Nothing was changed unless a fence failed.
  */
-int pobj_lane_set_words(struct pobj_lane *l, const struct pobj_word *w, u32 cnt);
+int pobj_lane_change(struct pobj_lane *l, const struct pobj_change *c, u32 cnt);
 
-/* Words that one entry of this lane can hold now. */
+/*
+ * Free the object @ref and null the id of it at @dest (0: none), both or neither; durable at
+ * return. One fence round; two if the id straddles lines. @owned: the slab is this lane's own.
+ * The entry stays live until a later operation of this lane retires it: until then nobody but
+ * this lane, in a logged operation, may hand the object out again.
+ * 0; -EINVAL: not allocated, or @dest; what fence says.
+ */
+int pobj_lane_free(struct pobj_lane *l, u64 ref, u64 dest, bool owned);
+
+/*
+ * Make objects of one slab, this lane's own, allocated: all of @bits in pair @pair of the line of
+ * @page. One fence round; nothing to undo, because one word says it all.
+ */
+int pobj_lane_publish(struct pobj_lane *l, u64 page, u32 pair, u64 bits);
+
+/* Changes that one entry of this lane can hold now. */
 u64 pobj_lane_capacity(const struct pobj_lane *l);
 
-/* Add the free page @page to the log. 0; what pobj_lane_set_words() says; -EUCLEAN. */
+/* Add the free page @page to the log. 0; what pobj_lane_change() says; -EUCLEAN. */
 int pobj_lane_grow(struct pobj_lane *l, u64 page);
 
-/* May an undo entry of @lane name the word at @off? */
-bool pobj_lane_may_undo(const struct pobj_media *m, const struct pobj_geom *g, u32 lane, u64 off);
+/* May a free entry null an id at @off? In the data, aligned, in no log. 0; -EUCLEAN: no; -EIO. */
+int pobj_lane_may_null(const struct pobj_media *m, const struct pobj_geom *g, u64 off);
+
+/*
+ * May an undo entry of @lane name the word at @off? 0; -EUCLEAN: no; -EIO. @ground: what other
+ * judgements stand on (recover.c R7).
+ */
+int pobj_lane_may_undo(const struct pobj_media *m, const struct pobj_geom *g, u32 lane, u64 off,
+		       bool *ground);
 
 /* ---- for recovery and check -------------------------------------------------------------- */
 
@@ -78,6 +107,13 @@ struct pobj_lane_view {
 	u64 retired;
 	bool torn;
 };
+
+/* Is nothing live but, at most, the NOP that retired the rest? */
+static inline bool pobj_lane_is_idle(const struct pobj_lane_view *v)
+{
+	return !v->newest || (v->retired == v->newest - 1 &&
+			      v->entry[v->newest % POBJ_M_SLOT_CNT].kind == POBJ_M_ENTRY_NOP);
+}
 
 /* Read and judge the slots of @lane. 0; -EUCLEAN or -EIO with @f filled. */
 int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 lane,
@@ -103,6 +139,14 @@ int pobj_ext_next(struct pobj_ext_walk *w, struct pobj_finding *f);
 
 /* Does the raw line's checksum fit? Same place in slot and extension line. */
 bool pobj_log_line_ok(const struct pobj_m_slot *raw);
+
+/* Fill in count, distance, checksum and tag of a line whose words are set. */
+void pobj_log_line_seal(struct pobj_m_slot *raw, u32 cnt, u64 dist, u64 tag);
+
+static inline u64 pobj_tag(u64 seq, u32 kind)
+{
+	return seq << POBJ_M_TAG_KIND_BITS | kind;
+}
 
 /* Write one slot: all words, tag last, and flush it; no fence. */
 void pobj_lane_write(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt);

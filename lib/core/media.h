@@ -85,6 +85,7 @@ void pobj_trace_words(struct pobj_site *s, const struct pobj_media *m, __le64 *d
 void pobj_trace_copy(struct pobj_site *s, const struct pobj_media *m, void *dst, const void *src,
 		     u64 len);
 void pobj_trace_fill(struct pobj_site *s, const struct pobj_media *m, void *dst, u8 byte, u64 len);
+void pobj_trace_xor(struct pobj_site *s, const struct pobj_media *m, __le64 *dst, u64 bits);
 void pobj_trace_flush(struct pobj_site *s, const struct pobj_media *m, const void *p, u64 len);
 int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m);
 
@@ -100,6 +101,8 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m);
 	pobj_trace_copy(POBJ_SITE(POBJ_SITE_STORE), (m), (dst), (src), (len))
 #define pobj_store_fill(m, dst, byte, len) \
 	pobj_trace_fill(POBJ_SITE(POBJ_SITE_STORE), (m), (dst), (byte), (len))
+#define pobj_store_xor(m, dst, bits) \
+	pobj_trace_xor(POBJ_SITE(POBJ_SITE_STORE), (m), (dst), (bits))
 #define pobj_flush(m, p, len) \
 	pobj_trace_flush(POBJ_SITE(POBJ_SITE_FLUSH), (m), (p), (len))
 #define pobj_fence(m) \
@@ -115,6 +118,9 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m);
 	((void)(m), (void)memcpy((dst), (src), (len)))
 #define pobj_store_fill(m, dst, byte, len) \
 	((void)(m), (void)memset((dst), (byte), (len)))
+/* Toggle bits of a word that others toggle, too. LOCKed: only directly after a fence (rule 12). */
+#define pobj_store_xor(m, dst, bits) \
+	((void)(m), pobj_env_xor64((dst), (bits)))
 #define pobj_flush(m, p, len)	((m)->flush((m), (p), (len)))
 #define pobj_fence(m)		((m)->fence((m)))
 

@@ -35,7 +35,7 @@ int pobj_recover_pool(const struct pobj_media *m, struct pobj_super *s, struct p
  * Recovery of one lane, whose owner is dead and can store no more; others go on meanwhile.
  * For a process that was killed: memory is ahead of the medium (protocol rule 16).
  */
-int pobj_recover_lane(const struct pobj_media *m, const struct pobj_geom *g, u32 lane,
+int pobj_recover_lane(const struct pobj_media *m, const struct pobj_super *s, u32 lane,
 		      struct pobj_recovery *r, struct pobj_finding *f);
 
 #endif

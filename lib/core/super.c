@@ -120,12 +120,15 @@ int pobj_super_load(const struct pobj_media *m, struct pobj_super *s, struct pob
 	struct pobj_finding found[POBJ_M_SUPER_CNT];
 	int err[POBJ_M_SUPER_CNT];
 	u64 seq[POBJ_M_SUPER_CNT] = { 0, 0 };
+	__le32 crc[POBJ_M_SUPER_CNT] = { 0, 0 };
 	u32 i, best;
 
 	for (i = 0; i < POBJ_M_SUPER_CNT; i++) {
 		err[i] = super_read(m, i, s, &found[i]);
-		if (!err[i])
-			seq[i] = s->seq;
+		if (err[i])
+			continue;
+		seq[i] = s->seq;
+		crc[i] = s->raw.crc;
 	}
 	if (err[0] && err[1]) {
 		best = tells_more(err[1], err[0]);
@@ -139,7 +142,7 @@ int pobj_super_load(const struct pobj_media *m, struct pobj_super *s, struct pob
 	if (err[best])
 		return err[best];
 	s->bad_copies = 0;
-	if (err[!best] || seq[!best] != s->seq)
+	if (err[!best] || seq[!best] != s->seq || crc[!best] != s->raw.crc)
 		s->bad_copies = 1U << !best;
 	return 0;
 }

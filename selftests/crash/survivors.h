@@ -9,7 +9,7 @@
 	"drains what the caller flushed; the library's own operations have fenced"
 },
 {
-	"lib/core/recover.c", "lane_replay", POBJ_SITE_FENCE, 2,
+	"lib/core/recover.c", "lanes_act", POBJ_SITE_FENCE, 2,
 	"another thread may store to a recovered word and persist it with its own fence, which "
 	"does not cover this one's NOP; one thread cannot show it"
 },

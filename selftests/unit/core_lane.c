@@ -25,7 +25,7 @@ FIXTURE_TEARDOWN(lane)
 }
 
 /* Words in free data pages from page 0 on: targets that nothing else uses. */
-static void words_make(const struct pobj_geom *g, struct pobj_word *w, u32 cnt, u64 salt)
+static void words_make(const struct pobj_geom *g, struct pobj_change *w, u32 cnt, u64 salt)
 {
 	u32 i;
 
@@ -35,7 +35,7 @@ static void words_make(const struct pobj_geom *g, struct pobj_word *w, u32 cnt, 
 	}
 }
 
-static bool words_hold(const struct core_pool *p, const struct pobj_word *w, u32 cnt)
+static bool words_hold(const struct core_pool *p, const struct pobj_change *w, u32 cnt)
 {
 	u32 i;
 
@@ -50,13 +50,13 @@ TEST_F(lane, sequences_rise_and_slots_rotate)
 {
 	struct pobj_lane_view v;
 	struct pobj_lane again;
-	struct pobj_word w[3];
+	struct pobj_change w[3];
 	u64 i, s, tag;
 
 	EXPECT_EQ(0, self->l.seq);
 	for (i = 0; i < 150000; i++) {
 		words_make(self->g, w, 1 + i % 3, i);
-		ASSERT_EQ(0, pobj_lane_set_words(&self->l, w, 1 + i % 3));
+		ASSERT_EQ(0, pobj_lane_change(&self->l, w, 1 + i % 3));
 		ASSERT_EQ(2 * (i + 1), self->l.seq);
 		ASSERT_EQ(self->l.seq, self->l.retired);
 		ASSERT_TRUE(words_hold(&self->p, w, 1 + i % 3));
@@ -89,35 +89,35 @@ TEST_F(lane, sequences_rise_and_slots_rotate)
 
 TEST_F(lane, three_fence_rounds)
 {
-	struct pobj_word w[9];
+	struct pobj_change w[9];
 	u32 n;
 
 	for (n = 1; n <= 9; n++) {
 		words_make(self->g, w, n, 1);
 		core_fences = 0;
-		ASSERT_EQ(0, pobj_lane_set_words(&self->l, w, n));
+		ASSERT_EQ(0, pobj_lane_change(&self->l, w, n));
 		EXPECT_EQ(3, core_fences);
 	}
 }
 
 TEST_F(lane, counts_up_to_the_capacity)
 {
-	struct pobj_word w[64];
+	struct pobj_change w[64];
 	u64 seq;
 	u32 n;
 
 	ASSERT_EQ(9, pobj_lane_capacity(&self->l));	/* 3 in the slot, 3 in each of 2 lines */
 	for (n = 1; n <= 9; n++) {
 		words_make(self->g, w, n, n * 100);
-		ASSERT_EQ(0, pobj_lane_set_words(&self->l, w, n));
+		ASSERT_EQ(0, pobj_lane_change(&self->l, w, n));
 		ASSERT_TRUE(words_hold(&self->p, w, n));
 	}
 	seq = self->l.seq;
 	words_make(self->g, w, 10, 7777);
-	EXPECT_EQ(-ENOSPC, pobj_lane_set_words(&self->l, w, 10));
-	EXPECT_EQ(-EINVAL, pobj_lane_set_words(&self->l, w, 0));
-	EXPECT_EQ(-EINVAL, pobj_lane_set_words(&self->l, w, 65536));
-	EXPECT_EQ(-EINVAL, pobj_lane_set_words(&self->l, w, ~0U));
+	EXPECT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, 10));
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 0));
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 65536));
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, ~0U));
 	EXPECT_EQ(seq, self->l.seq);
 	EXPECT_EQ(900, core_get(&self->p, w[0].target));
 }
@@ -125,14 +125,14 @@ TEST_F(lane, counts_up_to_the_capacity)
 /* A page of 256 bytes takes 3 lines beside its head: 9 words more with each chunk. */
 TEST_F(lane, grows_chunk_by_chunk)
 {
-	struct pobj_word w[200];
+	struct pobj_change w[200];
 	struct pobj_census c;
 	u32 chunk, want = 9, n;
 	u64 page;
 
 	for (chunk = 0; chunk < 20; chunk++) {
 		words_make(self->g, w, want + 1, chunk * 1000);
-		ASSERT_EQ(-ENOSPC, pobj_lane_set_words(&self->l, w, want + 1));
+		ASSERT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, want + 1));
 		page = self->g->page_cnt - 1 - chunk * 2;
 		memset(self->p.mem + CORE_PAGE(self->g, page), 0xff, 256);	/* P9 */
 		ASSERT_EQ(0, pobj_lane_grow(&self->l, page));
@@ -140,11 +140,11 @@ TEST_F(lane, grows_chunk_by_chunk)
 		ASSERT_EQ(want, pobj_lane_capacity(&self->l));
 		for (n = want - 10; n <= want; n++) {
 			words_make(self->g, w, n, chunk * 1000 + n);
-			ASSERT_EQ(0, pobj_lane_set_words(&self->l, w, n));
+			ASSERT_EQ(0, pobj_lane_change(&self->l, w, n));
 			ASSERT_TRUE(words_hold(&self->p, w, n));
 		}
 		words_make(self->g, w, want + 1, 5);
-		ASSERT_EQ(-ENOSPC, pobj_lane_set_words(&self->l, w, want + 1));
+		ASSERT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, want + 1));
 		ASSERT_EQ(0, pobj_check_pool(&self->p.m, &self->p.s, &c, NULL, NULL));
 		ASSERT_EQ(0, c.problems);
 		ASSERT_EQ(chunk + 1, c.logs);
@@ -154,7 +154,7 @@ TEST_F(lane, grows_chunk_by_chunk)
 /* Lanes without own lines, and lanes with the most: what 16 bits can count is the end. */
 TEST(capacity_ends_at_65535)
 {
-	struct pobj_word *w = calloc(65536, sizeof(*w));
+	struct pobj_change *w = calloc(65536, sizeof(*w));
 	struct core_pool p;
 	struct pobj_lane l;
 	u64 page;
@@ -174,10 +174,10 @@ TEST(capacity_ends_at_65535)
 		w[i].target = CORE_PAGE(&p.s.geom, 200) + i * 8;
 		w[i].value = i ^ 0x5555;
 	}
-	ASSERT_EQ(-EINVAL, pobj_lane_set_words(&l, w, 65536));
+	ASSERT_EQ(-EINVAL, pobj_lane_change(&l, w, 65536));
 	for (i = 65533; i <= 65535; i++) {
 		w[0].value++;
-		ASSERT_EQ(0, pobj_lane_set_words(&l, w, i));
+		ASSERT_EQ(0, pobj_lane_change(&l, w, i));
 		ASSERT_TRUE(words_hold(&p, w, i));
 	}
 	EXPECT_EQ(0, core_problems(&p));
@@ -188,7 +188,7 @@ TEST(capacity_ends_at_65535)
 	ASSERT_EQ(65535, pobj_lane_capacity(&l));
 	for (i = 0; i < 65535; i++)
 		w[i].target = CORE_PAGE(&p.s.geom, 20) + i * 8;
-	ASSERT_EQ(0, pobj_lane_set_words(&l, w, 65535));
+	ASSERT_EQ(0, pobj_lane_change(&l, w, 65535));
 	ASSERT_TRUE(words_hold(&p, w, 65535));
 	EXPECT_EQ(0, core_problems(&p));
 	core_pool_free(&p);
@@ -218,19 +218,20 @@ TEST_F(lane, targets)
 	u64 c1 = CORE_PAGE(self->g, 5), c0 = CORE_PAGE(self->g, 6), off, seq, i;
 	static const u64 far[] = { 65536, 65537, 65536 + 64, 1ULL << 32, 1ULL << 62, 1ULL << 63,
 				   ~0ULL - 7, ~0ULL, ~0ULL - 63, ~0ULL - 255 };
-	struct pobj_word w[2];
+	struct pobj_change w[2];
 	struct pobj_lane l0;
 	u8 *before = core_alloc(65536);
+	bool ground;
 
 	ASSERT_EQ(0, pobj_lane_grow(&self->l, 5));
 	ASSERT_EQ(0, pobj_lane_take(&l0, &self->p.m, self->g, 0, NULL));
 	ASSERT_EQ(0, pobj_lane_grow(&l0, 6));
 	for (off = 0; off < 65536 + 512; off++)
 		ASSERT_EQ(may(self->g, &c1, &c0, off),
-			  pobj_lane_may_undo(&self->p.m, self->g, 1, off))
+			  !pobj_lane_may_undo(&self->p.m, self->g, 1, off, &ground))
 			TH_LOG("offset %llx", (unsigned long long)off);
 	for (i = 0; i < ARRAY_SIZE(far); i++)
-		EXPECT_FALSE(pobj_lane_may_undo(&self->p.m, self->g, 1, far[i]));
+		EXPECT_NE(0, pobj_lane_may_undo(&self->p.m, self->g, 1, far[i], &ground));
 
 	/* Refused before anything is written: also when it is the last of several. */
 	memcpy(before, self->p.mem, 65536);
@@ -242,11 +243,11 @@ TEST_F(lane, targets)
 			continue;
 		w[1].target = off;
 		w[1].value = 1;
-		ASSERT_EQ(-EINVAL, pobj_lane_set_words(&self->l, w, 2));
+		ASSERT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 2));
 	}
 	for (i = 0; i < ARRAY_SIZE(far); i++) {
 		w[1].target = far[i];
-		ASSERT_EQ(-EINVAL, pobj_lane_set_words(&self->l, w, 2));
+		ASSERT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 2));
 	}
 	EXPECT_EQ(seq, self->l.seq);
 	EXPECT_EQ(0, memcmp(before, self->p.mem, 65536));
@@ -256,14 +257,14 @@ TEST_F(lane, targets)
 /* A broken chain is an error for who wants to grow it, and leaves the slot's own words. */
 TEST_F(lane, broken_chain)
 {
-	struct pobj_word w[4];
+	struct pobj_change w[4];
 
 	core_set(&self->p, pobj_geom_lane(self->g, 1), CORE_PAGE(self->g, 9) + 8);
 	EXPECT_EQ(-EUCLEAN, pobj_lane_grow(&self->l, 3));
 	EXPECT_EQ(3, pobj_lane_capacity(&self->l));
 	words_make(self->g, w, 4, 1);
-	EXPECT_EQ(0, pobj_lane_set_words(&self->l, w, 3));
-	EXPECT_EQ(-ENOSPC, pobj_lane_set_words(&self->l, w, 4));
+	EXPECT_EQ(0, pobj_lane_change(&self->l, w, 3));
+	EXPECT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, 4));
 }
 
 static int fence_fail_at;
@@ -277,7 +278,7 @@ static int failing_fence(const struct pobj_media *m)
 TEST_F(lane, failing_fence)
 {
 	struct pobj_recovery r;
-	struct pobj_word w[5];
+	struct pobj_change w[5];
 	u64 old;
 	int at;
 
@@ -286,10 +287,10 @@ TEST_F(lane, failing_fence)
 		old = core_get(&self->p, w[4].target);
 		self->p.m.fence = failing_fence;
 		fence_fail_at = at;
-		ASSERT_EQ(-EIO, pobj_lane_set_words(&self->l, w, 5));
+		ASSERT_EQ(-EIO, pobj_lane_change(&self->l, w, 5));
 		self->p.m.fence = core_fence;
 		memset(&r, 0, sizeof(r));
-		ASSERT_EQ(0, pobj_recover_lane(&self->p.m, self->g, 1, &r, NULL));
+		ASSERT_EQ(0, pobj_recover_lane(&self->p.m, &self->p.s, 1, &r, NULL));
 		/* Before the last round it is undone. */
 		ASSERT_EQ(at == 3 ? w[4].value : old, core_get(&self->p, w[4].target));
 		ASSERT_EQ(at == 3 ? 0 : 5, r.undone);

@@ -382,10 +382,8 @@ TEST_F(recover, impossible_heads)
 		{ 1, UNDO, 10, 0, 0 },				/* more than the log holds */
 		{ 1, UNDO, 65535, 0, 0 },
 		{ 1, 0, 1, 0, POBJ_DIAG_LANE_FIELD },		/* kinds */
-		{ 1, POBJ_M_ENTRY_ALLOC, 1, 0, POBJ_DIAG_LANE_FIELD },
-		{ 1, POBJ_M_ENTRY_FREE, 1, 0, POBJ_DIAG_LANE_FIELD },
-		{ 1, POBJ_M_ENTRY_REPLACE, 1, 0, POBJ_DIAG_LANE_FIELD },
-		{ 1, 6, 1, 0, POBJ_DIAG_LANE_FIELD },
+		{ 1, POBJ_M_ENTRY_FREE, 0, 0, POBJ_DIAG_LANE_TARGET },	/* id not aligned */
+		{ 1, 4, 1, 0, POBJ_DIAG_LANE_FIELD },
 		{ 1, 255, 1, 0, POBJ_DIAG_LANE_FIELD },
 		{ 1, NOP, 0, 1, POBJ_DIAG_LANE_FIELD },		/* retires itself */
 		{ 1, NOP, 0, 2, POBJ_DIAG_LANE_FIELD },		/* and the future */
@@ -747,13 +745,13 @@ TEST_F(recover, one_lane_only)
 	undo_entry(self, 0, 1, 3);
 	self->t += 512;
 	undo_entry(self, 1, 1, 3);
-	ASSERT_EQ(0, pobj_recover_lane(&self->p.m, self->g, 1, &r, &self->f));
+	ASSERT_EQ(0, pobj_recover_lane(&self->p.m, &self->p.s, 1, &r, &self->f));
 	EXPECT_TRUE(words_are(self, 3, true));
 	self->t -= 512;
 	EXPECT_TRUE(words_are(self, 3, false));
 	EXPECT_EQ(1, r.lanes);
 	EXPECT_EQ(3, r.undone);
-	ASSERT_EQ(0, pobj_recover_lane(&self->p.m, self->g, 1, &r, &self->f));
+	ASSERT_EQ(0, pobj_recover_lane(&self->p.m, &self->p.s, 1, &r, &self->f));
 	EXPECT_EQ(3, r.undone);
 	EXPECT_EQ(1, r.live);
 }

@@ -91,7 +91,7 @@ $(examples): $(O)/bin/%: $(O)/obj/tools/examples/%.o $(a)
 
 # Crash explorers: the whole library with every store, flush and fence passing their hooks.
 trace-objs := $(patsubst %.c,$(O)/trace/%.o,$(sort $(wildcard lib/*.c lib/core/*.c \
-	selftests/crash/engine/*.c)))
+	selftests/crash/engine/*.c selftests/crash/cases/*.c)))
 crash-programs := $(filter $(O)/selftests/crash/%,$(host-programs))
 $(O)/trace/lib/core/super.o: pobj-cflags += -DPOBJ_BUILD_TAG=$(tag)ULL
 $(O)/trace/lib/core/super.o: $(media)

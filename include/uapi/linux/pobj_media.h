@@ -162,10 +162,18 @@ struct pobj_m_lane_head {
 
 /* Kinds of log entries: the low 8 bits of a tag. A tag of 0 was never written. */
 #define POBJ_M_ENTRY_NOP	1	/* nothing; says how far earlier entries are retired */
-#define POBJ_M_ENTRY_UNDO	2	/* {target, old value} words, put back while live */
-#define POBJ_M_ENTRY_ALLOC	3	/* {X, D, old D}: undone while live (heap) */
-#define POBJ_M_ENTRY_FREE	4	/* {X, D}: redone while live (heap) */
-#define POBJ_M_ENTRY_REPLACE	5	/* {X, D, old D, old X}: undone while live (heap) */
+#define POBJ_M_ENTRY_UNDO	2	/* {target, old value} pairs, put back while live */
+#define POBJ_M_ENTRY_FREE	3	/* {object, destination}: freed again while live */
+
+/*
+ * A pair of an undo entry names a word of the pool, or, with this bit, an object: then the rest is
+ * a reference, and the old value is 1 if it was allocated, else 0.
+ */
+#define POBJ_M_TARGET_OBJECT	(1ULL << 63)
+
+/* Reference to an object: page of the head line of its span << 16 | index in the slab. */
+#define POBJ_M_REF_IDX_BITS	16
+#define POBJ_M_REF_LARGE	0xffffU	/* index of the object of a large span */
 
 #define POBJ_M_TAG_KIND_BITS	8	/* tag = sequence << 8 | kind */
 #define POBJ_M_SEQ_MAX		((1ULL << 56) - 1)
@@ -178,8 +186,9 @@ struct pobj_m_lane_head {
 
 /**
  * struct pobj_m_slot - one log entry, one line
- * @word: by kind. UNDO: up to three pairs {target, old value}. ALLOC, FREE, REPLACE: object X,
- *	destination D, old offset in D, old UUID in D, second object, 0. NOP: all 0
+ * @word: by kind. UNDO: up to three pairs {target, old value}. FREE: reference of the object,
+ *	offset of the destination that holds its id or 0, 0, 0, 0, 0. NOP: 1 + page whose line was
+ *	changed without an entry of its own, or 0, the rest 0
  * @packed: count (UNDO: number of pairs in all), distance to retired-upto, checksum
  * @tag: sequence and kind; stored last
  *

@@ -50,6 +50,7 @@ static struct {
 	struct machine watched;
 	struct level level[DEPTH_MAX];
 	int depth;		/* recoveries we are inside of */
+	bool paused;
 } ex;
 
 struct power_count power_count;
@@ -417,7 +418,7 @@ static void explore_kill(const struct machine *k)
 
 static void maybe_kill(const struct level *v)
 {
-	if (!v && !ex.depth && ex.c->kill)
+	if (!v && !ex.depth && ex.c->kill && !ex.paused)
 		explore_kill(&ex.watched);
 }
 
@@ -458,6 +459,29 @@ void pobj_trace_words(struct pobj_site *s, const struct pobj_media *m, __le64 *d
 	}
 	if (!v)
 		pobj_raw_words(dst, src, cnt);
+}
+
+void pobj_trace_xor(struct pobj_site *s, const struct pobj_media *m, __le64 *dst, u64 bits)
+{
+	struct level *v;
+	struct machine *k = machine_of(m, &v);
+	u64 off = offset_in(m, dst), word;
+
+	s->hits++;
+	if (s->off)
+		return;
+	if (!k) {
+		pobj_env_xor64(dst, bits);
+		return;
+	}
+	if (v)
+		decide_range(v, off, 8);
+	memcpy(&word, k->mem + off, 8);
+	word ^= bits;
+	machine_store_word(k, off, &word);
+	maybe_kill(v);
+	if (!v)
+		pobj_env_xor64(dst, bits);
 }
 
 static void trace_bulk(const struct pobj_media *m, void *dst, const u8 *src, u64 len)
@@ -527,7 +551,7 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m)
 	if (!k || s->off)
 		return 0;
 	/* Before the fence: what was flushed may have arrived or not. */
-	if (ex.depth < ex.c->depth)
+	if (ex.depth < ex.c->depth && !ex.paused)
 		explore(k, ALLOW(POWER_OLD) | ALLOW(POWER_NEW),
 			ex.depth ? "power lost in a recovery" : "power lost in the operation");
 	machine_fence(k, v ? v->undecided : NULL);
@@ -548,11 +572,21 @@ void power_begin(const struct pobj_media *m, const struct power_case *c)
 	memcpy(ex.watched.mem, m->base, m->size);
 }
 
-void power_end(void)
+void power_returned(void)
 {
 	if (memcmp(ex.watched.mem, ex.m->base, ex.m->size))
 		violation("memory differs from the record: a store bypassed the hooks");
 	explore(&ex.watched, ALLOW(POWER_NEW), "power lost after the operation");
+}
+
+void power_pause(bool on)
+{
+	ex.paused = on;
+}
+
+void power_end(void)
+{
+	power_returned();
 	machine_free(&ex.watched);
 	ex.m = NULL;
 }

@@ -65,8 +65,15 @@ void power_begin(const struct pobj_media *m, const struct power_case *c);
 
 /*
  * The operation has returned: explore once more, only the new state is allowed. Compares the record
- * with memory; a store that bypassed the hooks is a violation.
+ * with memory; a store that bypassed the hooks is a violation. Another operation may follow; what
+ * this one left unfenced stays uncertain.
  */
+void power_returned(void);
+
+/* While paused stores are recorded, but neither power nor process is lost. */
+void power_pause(bool on);
+
+/* The last operation has returned. */
 void power_end(void);
 
 /* Counts since the start of the program; text of the first violation since it was emptied. */
