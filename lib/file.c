@@ -18,7 +18,7 @@
  * On the sidecar's own file each session holds the byte of its slot, as a lock of the process:
  * these are not inherited by fork, so a lock held means that its very process lives. Nobody else
  * opens that file in our process, so the trap of this kind (any close drops the lock) is out of
- * reach. A child closes the descriptors it inherits (pool.c), else it would keep USE alive.
+ * reach. A child closes the descriptors it inherits (fd.c), else it would keep USE alive.
  */
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -30,8 +30,10 @@
 
 #include "lib/core/recover.h"
 #include "lib/errormsg.h"
+#include "lib/fd.h"
 #include "lib/file.h"
 #include "lib/sidecar.h"
+#include "libpmemobj/pool_base.h"
 
 #define LOCK_GATE	(1ULL << 61)
 #define LOCK_USE	(LOCK_GATE + 1)
@@ -105,18 +107,14 @@ int pobj_file_in_use(int fd, const char *path, bool keep)
 int pobj_file_count_locks(int sfd)
 {
 	struct flock fl;
-	u64 byte = LOCK_SLOT;
 	int users = 0;
+	u32 i;
 
-	while (byte < LOCK_SLOT + SLOT_CNT) {
+	/* One by one: of several in a range F_GETLK tells any, not the first. */
+	for (i = 0; i < SLOT_CNT; i++) {
 		fl = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET,
-				     .l_start = (off_t)byte,
-				     .l_len = (off_t)(LOCK_SLOT + SLOT_CNT - byte) };
-		if (fcntl(sfd, F_GETLK, &fl) || fl.l_type == F_UNLCK)
-			break;
-		/* The first lock in the range, not necessarily at its beginning; one byte each. */
-		users++;
-		byte = (u64)fl.l_start + 1;
+				     .l_start = (off_t)(LOCK_SLOT + i), .l_len = 1 };
+		users += !fcntl(sfd, F_GETLK, &fl) && fl.l_type != F_UNLCK;
 	}
 	return users;
 }
@@ -137,53 +135,44 @@ int pobj_file_users(int fd)
 
 /* ---- open and create --------------------------------------------------------------------- */
 
-static int file_make(struct pobj_pool *p, const struct pobj_wish *create)
-{
-	int err;
-
-	p->fd = open(p->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, create->mode);
-	if (p->fd < 0)
-		return pobj_err_sys(-errno, "%s: cannot create the pool file", p->path);
-	p->made = true;
-	/* Room now, rather than SIGBUS at some later store. */
-	err = posix_fallocate(p->fd, 0, (off_t)create->size);
-	if (err)
-		return pobj_err_sys(-err, "%s: cannot allocate %llu bytes", p->path,
-				    (unsigned long long)create->size);
-	return 0;
-}
-
-/* An existing file that shall become a pool must not hold anything. */
-static int file_is_blank(struct pobj_pool *p)
+/*
+ * A file that shall become a pool must not hold anything, whoever made it: between our making it
+ * and the gate somebody else may have been quicker. It gets its size only behind the gate.
+ */
+static int file_prepare(struct pobj_pool *p, const struct pobj_wish *create, u64 size)
 {
 	static const char zeros[8192];
 	char head[sizeof(zeros)];
-	ssize_t n = pread(p->fd, head, sizeof(head), 0);
+	ssize_t n;
+	int err;
 
+	n = pread(p->fd, head, sizeof(head), 0);
 	if (n < 0)
 		return pobj_err_sys(-errno, "%s: cannot be read", p->path);
-	if (memcmp(head, zeros, (size_t)n))
+	if ((create->size && size) || memcmp(head, zeros, (size_t)n))
 		return pobj_err(-EEXIST,
 				"%s: the file holds data; a pool is made of a new file, or of one that begins with 8 KiB of zeros",
 				p->path);
-	return 0;
+	if (!create->size && size < PMEMOBJ_MIN_POOL)
+		return pobj_err(-EINVAL, "%s: %llu bytes are below the minimum of %zu", p->path,
+				(unsigned long long)size, PMEMOBJ_MIN_POOL);
+	if (!create->size)
+		return 0;
+	p->made = true;
+	/* Room now, rather than SIGBUS at some later store. */
+	err = posix_fallocate(p->fd, 0, (off_t)create->size);
+	return err ? pobj_err_sys(-err, "%s: cannot allocate %llu bytes", p->path,
+				  (unsigned long long)create->size) : 0;
 }
 
 static int file_open(struct pobj_pool *p, const struct pobj_wish *create)
 {
+	const int make = create && create->size ? O_CREAT | O_EXCL : 0;
 	struct stat st;
 	int err;
 
-	if (create && create->size) {
-		err = file_make(p, create);
-		if (err)
-			return err;
-	} else {
-		p->fd = open(p->path, O_RDWR | O_CLOEXEC);
-		if (p->fd < 0)
-			return pobj_err_sys(-errno, "%s", p->path);
-	}
-	if (fstat(p->fd, &st))
+	p->fd = pobj_fd_open(p->path, O_RDWR | make, create ? create->mode : 0);
+	if (p->fd < 0 || fstat(p->fd, &st))
 		return pobj_err_sys(-errno, "%s", p->path);
 	if (!S_ISREG(st.st_mode))
 		return pobj_err(-EINVAL, "%s: not a regular file%s", p->path,
@@ -195,23 +184,25 @@ static int file_open(struct pobj_pool *p, const struct pobj_wish *create)
 	err = lock_gate(p->fd, p->path);
 	if (err)
 		return err;
-	if (create && !create->size) {
-		err = file_is_blank(p);
-		if (err)
-			return err;
-	}
-	/* Read behind the gate: whoever makes the file holds it until it has its size. */
-	if (fstat(p->fd, &st))
-		return pobj_err_sys(-errno, "%s", p->path);
-	p->media.size = (u64)st.st_size;
-	p->dev = st.st_dev;
-	p->ino = st.st_ino;
 	err = lock_alone(p->fd);
 	if (err < 0)
 		return pobj_err_sys(err, "%s: cannot lock the pool file", p->path);
 	p->alone = err;
 	if (create && !p->alone)
 		return pobj_err(-EBUSY, "%s: another process uses the file", p->path);
+	/* Read behind the gate: whoever makes the file holds it until it has its size. */
+	if (fstat(p->fd, &st))
+		return pobj_err_sys(-errno, "%s", p->path);
+	if (create) {
+		err = file_prepare(p, create, (u64)st.st_size);
+		if (err)
+			return err;
+	}
+	if (fstat(p->fd, &st))
+		return pobj_err_sys(-errno, "%s", p->path);
+	p->media.size = (u64)st.st_size;
+	p->dev = st.st_dev;
+	p->ino = st.st_ino;
 	return 0;
 }
 
@@ -276,7 +267,7 @@ static int sidecar_make(struct pobj_pool *p, const char *name)
 		return pobj_err_sys(-errno,
 				    "%s: shared memory /dev/shm%s is in the way and cannot be removed",
 				    p->path, name);
-	fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	fd = pobj_fd_shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return pobj_err_sys(-errno, "%s: cannot make shared memory /dev/shm%s", p->path,
 				    name);
@@ -284,7 +275,7 @@ static int sidecar_make(struct pobj_pool *p, const char *name)
 	    fchmod(fd, st.st_mode & 0666) || ftruncate(fd, (off_t)p->sidecar_bytes)) {
 		err = pobj_err_sys(-errno, "%s: cannot set up shared memory /dev/shm%s", p->path,
 				   name);
-		close(fd);
+		pobj_fd_close(fd);
 		shm_unlink(name);
 		return err;
 	}
@@ -296,13 +287,13 @@ static int sidecar_find(struct pobj_pool *p, const char *name)
 	struct stat st;
 	int fd;
 
-	fd = shm_open(name, O_RDWR, 0);
+	fd = pobj_fd_shm_open(name, O_RDWR, 0);
 	if (fd < 0)
 		return pobj_err(-EBUSY,
 				"%s: another process uses the pool, but its shared memory /dev/shm%s cannot be reached (%s); open the pool where that process runs, or close it there",
 				p->path, name, strerror(errno));
 	if (fstat(fd, &st) || (u64)st.st_size != p->sidecar_bytes) {
-		close(fd);
+		pobj_fd_close(fd);
 		return pobj_err(-EBUSY, "%s: shared memory /dev/shm%s is not of this pool", p->path,
 				name);
 	}
@@ -380,8 +371,11 @@ static void file_close(struct pobj_pool *p)
 		munmap(p->sidecar, p->sidecar_bytes);
 	}
 	if (p->lock_fd >= 0)
-		close(p->lock_fd);
-	close(p->fd);
+		pobj_fd_close(p->lock_fd);
+	/* Not left to close(): a descriptor that some child inherited would keep them. */
+	lock_byte(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_USE);
+	lock_byte(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
+	pobj_fd_close(p->fd);
 	p->fd = -1;
 	p->lock_fd = -1;
 	p->sidecar = NULL;

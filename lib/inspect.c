@@ -17,6 +17,7 @@
 #include "lib/core/lane.h"
 #include "lib/core/recover.h"
 #include "lib/errormsg.h"
+#include "lib/fd.h"
 #include "lib/file.h"
 #include "lib/region.h"
 #include "lib/registry.h"
@@ -174,8 +175,11 @@ int pobj_pool_info(const char *path, struct pobj_pool_info *info)
 	struct pobj_m_root root;
 	int err;
 
-	if (!s)
-		return pobj_err_sys(-ENOMEM, "%s", path);
+	if (!s || !path) {
+		free(s);
+		return path ? pobj_err_sys(-ENOMEM, "%s", path) :
+			      pobj_err(-EINVAL, "no path given");
+	}
 	err = pobj_snapshot_take(s, path, false);
 	if (err)
 		goto out;
@@ -254,7 +258,7 @@ static int recover_file(const char *path, struct pobj_pool_recovery *out)
 	struct stat st;
 	int fd, err;
 
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = pobj_fd_open(path, O_RDWR, 0);
 	if (fd < 0 || fstat(fd, &st)) {
 		err = pobj_err_sys(-errno, "%s", path);
 	} else if (!S_ISREG(st.st_mode)) {
@@ -273,7 +277,7 @@ static int recover_file(const char *path, struct pobj_pool_recovery *out)
 		}
 	}
 	if (fd >= 0)
-		close(fd);
+		pobj_fd_close(fd);
 	return err;
 }
 
@@ -295,13 +299,15 @@ static int recover_region(const char *path, struct pobj_pool_recovery *out)
 		out->redone = r.out_redone;
 		out->repaired = r.out_repaired;
 	}
-	close(fd);
+	pobj_fd_close(fd);
 	return err;
 }
 
 int pobj_pool_recover(const char *path, struct pobj_pool_recovery *r)
 {
 	memset(r, 0, sizeof(*r));
+	if (!path)
+		return pobj_err(-EINVAL, "no path given");
 	return pobj_region_name(path) ? recover_region(path, r) : recover_file(path, r);
 }
 
@@ -376,11 +382,11 @@ static int check_not_in_use(const char *path)
 
 	if (pobj_region_name(path))
 		return 0;	/* judged by the kernel's count of sessions, in the snapshot */
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = pobj_fd_open(path, O_RDWR, 0);
 	if (fd < 0)
 		return 0;	/* cannot be locked, so cannot be told; reading decides */
 	ret = pobj_file_in_use(fd, path, false);
-	close(fd);
+	pobj_fd_close(fd);
 	return ret > 0 ? pobj_err(-EBUSY, "%s: the pool is open; close it to check it", path) : ret;
 }
 
@@ -392,6 +398,8 @@ int pobj_pool_check(const char *path, int (*each)(const struct pobj_problem *p, 
 	int err;
 
 	memset(c, 0, sizeof(*c));
+	if (!path)
+		return pobj_err(-EINVAL, "no path given");
 	err = check_not_in_use(path);
 	if (err)
 		return err;

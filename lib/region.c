@@ -13,6 +13,7 @@
 
 #include "lib/backend.h"
 #include "lib/errormsg.h"
+#include "lib/fd.h"
 #include "lib/region.h"
 
 const char *pobj_region_name(const char *path)
@@ -30,8 +31,15 @@ const struct pobj_backend *pobj_backend_for(const char *path)
 static int region_attach_id(int ctl, const char *name, u32 flags, u64 id)
 {
 	struct pobj_ioc_attach attach = { .size = sizeof(attach), .flags = flags, .id = id };
+	int err;
 
-	if (!ioctl(ctl, POBJ_IOC_ATTACH, &attach))
+	pobj_fork_block();
+	err = ioctl(ctl, POBJ_IOC_ATTACH, &attach) ? -errno : 0;
+	if (!err)
+		pobj_fd_keep(attach.out_fd);
+	pobj_fork_allow();
+	errno = -err;
+	if (!err)
 		return attach.out_fd;
 	if (errno == EACCES)
 		return pobj_err(-EACCES,
@@ -227,7 +235,7 @@ static void region_close(struct pobj_pool *p)
 		mmap(p->media.base, p->media.size, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	ioctl(p->fd, POBJ_IOC_DETACH, &detach);
-	close(p->fd);
+	pobj_fd_close(p->fd);
 	p->fd = -1;
 	p->sidecar = NULL;
 }

@@ -6,29 +6,26 @@
  * reader that sees a base (acquire) sees the rest. Closing a pool while another thread uses it is
  * the caller's race, as it is in libpmemobj.
  *
- * A forked child has neither mappings nor handles of its parent. What it does inherit are the
- * descriptors, and with them the parent's hold on the pool; the fork handler closes them.
+ * A forked child has neither mappings nor handles of its parent (nor descriptors: fd.c); it forgets
+ * them.
  */
 #define PMEMOBJ_DIRECT_NON_INLINE	/* it is defined here */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 #include "lib/errormsg.h"
+#include "lib/fd.h"
 #include "lib/registry.h"
 
 struct open_pool {
 	atomic_uintptr_t base;		/* 0: entry is unused */
 	atomic_uint_fast64_t size;
 	atomic_uint_fast64_t uuid_lo;
-	int fd;				/* for the fork handler, which has no handle */
-	int lock_fd;
 };
 
 static struct open_pool pools[POBJ_OPEN_MAX];
 static atomic_uint high_water;		/* entries ever used */
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /*
  * What the inline pmemobj_direct of libpmemobj/base.h reads. The counter makes all threads' caches
@@ -54,25 +51,15 @@ static void forget_cached(void)
 	__atomic_fetch_add(&_pobj_cache_invalidate, 1, __ATOMIC_RELEASE);
 }
 
-static void after_fork_in_child(void)
+/* Whoever held the lock when the parent forked is not in the child. */
+void pobj_registry_forget(void)
 {
 	unsigned int i, n = atomic_load_explicit(&high_water, memory_order_relaxed);
 
-	for (i = 0; i < n; i++) {
-		if (!atomic_load_explicit(&pools[i].base, memory_order_relaxed))
-			continue;
+	for (i = 0; i < n; i++)
 		atomic_store_explicit(&pools[i].base, 0, memory_order_relaxed);
-		close(pools[i].fd);
-		if (pools[i].lock_fd >= 0)
-			close(pools[i].lock_fd);
-	}
 	forget_cached();
-	pobj_registry_unlock();
-}
-
-static void watch_forks(void)
-{
-	pthread_atfork(pobj_registry_lock, pobj_registry_unlock, after_fork_in_child);
+	pthread_mutex_init(&registry_lock, NULL);
 }
 
 static struct open_pool *find_by_uuid(u64 uuid_lo)
@@ -106,7 +93,6 @@ int pobj_registry_add(struct pobj_pool *p)
 	struct open_pool *o;
 	unsigned int i;
 
-	pthread_once(&fork_once, watch_forks);
 	if (find_by_uuid(p->uuid_lo))
 		return pobj_err(-EEXIST,
 				"%s: this pool, or a copy with the same UUID, is open in this process already",
@@ -117,8 +103,6 @@ int pobj_registry_add(struct pobj_pool *p)
 			continue;
 		atomic_store_explicit(&o->size, p->media.size, memory_order_relaxed);
 		atomic_store_explicit(&o->uuid_lo, p->uuid_lo, memory_order_relaxed);
-		o->fd = p->fd;
-		o->lock_fd = p->lock_fd;
 		atomic_store_explicit(&o->base, (uintptr_t)p->media.base, memory_order_release);
 		if (i >= atomic_load_explicit(&high_water, memory_order_relaxed))
 			atomic_store_explicit(&high_water, i + 1, memory_order_release);

@@ -13,6 +13,7 @@
 #include "lib/backend.h"
 #include "lib/core/line.h"
 #include "lib/errormsg.h"
+#include "lib/fd.h"
 #include "lib/persist.h"
 #include "lib/region.h"
 #include "lib/snapshot.h"
@@ -177,7 +178,7 @@ void pobj_snapshot_drop(struct pobj_snapshot *s)
 		munmap(s->mapped, s->media.size);
 	s->mapped = NULL;
 	if (s->fd >= 0)
-		close(s->fd);
+		pobj_fd_close(s->fd);
 	s->media.base = NULL;
 	s->fd = -1;
 	errno = saved;
