@@ -29,8 +29,9 @@ int pobjk_sidecar_make(struct pobjk_region *r)
 
 	/* Sparse: nothing is accounted until it is touched. */
 	file = shmem_file_setup("pobj-sidecar", bytes, VM_NORESERVE);
+	/* It says ENOSPC where no inode could be allocated, too. */
 	if (IS_ERR(file))
-		return PTR_ERR(file);
+		return PTR_ERR(file) == -ENOSPC ? -ENOMEM : PTR_ERR(file);
 	spin_lock(&r->state);
 	if (r->pool && !r->sidecar && r->session_cnt && r->sidecar_bytes == bytes) {
 		r->sidecar = file;
