@@ -97,6 +97,7 @@ struct pobjk_region {
 	/* State. */
 	spinlock_t state;
 	bool pool;
+	bool damaged;			/* a superblock is there that cannot be used; not pool */
 	bool recovered;
 	bool tainted;			/* a session that may have written died */
 	u8 uuid[POBJK_UUID_BYTES];

@@ -88,6 +88,7 @@ static void recover_adopt(struct pobjk_region *r, const struct pobj_geom *geom, 
 	r->mode = mode & 0666;
 	r->sidecar_bytes = sidecar;
 	r->pool = true;
+	r->damaged = false;
 	r->recovered = recovered;
 	spin_unlock(&r->state);
 }
@@ -103,16 +104,23 @@ static void recover_adopt_super(struct pobjk_region *r, const struct pobj_super 
 int pobjk_recover_look(struct pobjk_region *r)
 {
 	struct pobj_super *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	bool damaged = false;
 	int err = -ENODEV;
 
 	if (!s)
 		return -ENOMEM;
 	if (pobjk_region_enter(r)) {
 		err = pobj_super_load(&r->media, s, NULL);
+		damaged = err && pobj_super_present(&r->media);
 		pobjk_region_leave(r);
 	}
-	if (!err)
+	if (!err) {
 		recover_adopt_super(r, s, false);
+	} else {
+		spin_lock(&r->state);
+		r->damaged = damaged;
+		spin_unlock(&r->state);
+	}
 	kfree(s);
 	return err;
 }

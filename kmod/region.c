@@ -359,6 +359,8 @@ void pobjk_region_describe(struct pobjk_region *r, struct pobj_region *out)
 		out->flags |= POBJ_REGION_POOL;
 		memcpy(out->uuid, r->uuid, sizeof(out->uuid));
 	}
+	if (r->damaged)
+		out->flags |= POBJ_REGION_DAMAGED;
 	if (r->recovered)
 		out->flags |= POBJ_REGION_RECOVERED;
 	out->uid = from_kuid_munged(current_user_ns(), r->uid);

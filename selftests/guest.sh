@@ -3,8 +3,8 @@
 #
 # usage: selftests/guest.sh DIR PROGRAM...
 #
-# Run the programs, and the executable selftests/kmod/*.sh, in one virtual machine (KVER). Results
-# go to DIR as selftests/run.sh leaves them. One more point says whether the guest came to its end
+# Run the programs, and the executable selftests/kmod/*.sh, in one virtual machine (KVER) that has,
+# beside its NVDIMMs, a virtio-pmem device. Results go to DIR as selftests/run.sh leaves them. One more point says whether the guest came to its end
 # with a clean kernel log. What the guest never came to counts as failed.
 set -u
 dir=$1
@@ -23,7 +23,10 @@ done
 	set -- $tests
 	[ $# -gt 0 ] || exit 0
 	selftests/run.sh -n "$dir/guest" "$@"
-	tools/vm/run $add --share "$dir/guest" --timeout "${VM_TIMEOUT:-1500}" \
+	truncate -s 64M "$dir/virtio-pmem"
+	virtio="-object memory-backend-file,id=vp,share=on,mem-path=$dir/virtio-pmem,size=64M"
+	virtio="$virtio -device virtio-pmem-pci,memdev=vp"
+	tools/vm/run $add --qemu "$virtio" --share "$dir/guest" --timeout "${VM_TIMEOUT:-1500}" \
 		"TEST_TIMEOUT=${TEST_TIMEOUT:-300} /selftests/run.sh -o /host $*"
 }
 rc=$?
@@ -40,3 +43,4 @@ for f in "$dir/guest"/*; do
 	mv "$f" "$dir/guest.${f##*/}"
 done
 rmdir "$dir/guest"
+rm -f "$dir/virtio-pmem"

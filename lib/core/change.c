@@ -24,8 +24,9 @@
  *      durable at return because recovery repeats it, and may be repeated because the object is
  *      out of circulation: not handed out until the entry is retired, but by the same lane through
  *      an undo entry, which recovery takes back before it comes to the free (newest first).
- * P12. An id is written off, then uuid, and nulled in that order; recovery nulls it only if it holds
- *      {uuid of this pool, the object} or {0, the object}: another pool's id may have that offset.
+ * P12. An id is written off, then uuid, and nulled in that order; recovery nulls it only if it
+ *      holds {uuid of this pool, the object} or {0, the object}: another pool's id may have that
+ *      offset.
  * P13. An id that straddles two lines is nulled with a fence at the end.
  * P14. Publishing without a log (one word of one line) must not come while frees of this lane are
  *      live: they are retired first.

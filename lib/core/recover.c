@@ -378,8 +378,7 @@ int pobj_recover_pool(const struct pobj_media *m, struct pobj_super *s, struct p
 		err = lanes_recover(m, s, 0, s->geom.lane_cnt, r, f);
 	if (!err && s->bad_copies) {
 		err = pobj_super_repair(m, s);
-		if (!err)
-			r->repaired++;
+		r->repaired += !err && !s->bad_copies;
 	}
 	return err;
 }

@@ -16,6 +16,8 @@
  */
 #include "lib/core/super.h"
 
+#define WIPE_STEP	(4ULL << 20)
+
 static const u64 super_off[POBJ_M_SUPER_CNT] = { POBJ_M_SUPER_OFF0, POBJ_M_SUPER_OFF1 };
 
 /* Ties UNSTABLE pools to this build; Makefile and Kbuild derive it from the sources. */
@@ -157,13 +159,27 @@ static int super_write(const struct pobj_media *m, u32 copy, const struct pobj_m
 	return pobj_fence(m);
 }
 
+/* Can the place of copy @i be read? What cannot may not even be mapped. */
+static bool super_readable(const struct pobj_media *m, u32 i)
+{
+	u8 line[POBJ_M_LINE];
+	u64 off;
+
+	for (off = 0; off < sizeof(struct pobj_m_super); off += sizeof(line)) {
+		if (m->read(m, line, super_off[i] + off, sizeof(line)))
+			return false;
+	}
+	return true;
+}
+
 int pobj_super_repair(const struct pobj_media *m, struct pobj_super *s)
 {
+	const u32 bad = s->bad_copies == 1 ? 0 : 1;
 	int err;
 
-	if (!s->bad_copies)
+	if (!s->bad_copies || !super_readable(m, bad))
 		return 0;
-	err = super_write(m, s->bad_copies == 1 ? 0 : 1, &s->raw);
+	err = super_write(m, bad, &s->raw);
 	if (!err)
 		s->bad_copies = 0;
 	return err;
@@ -211,10 +227,24 @@ static void super_encode(struct pobj_format_args *a)
 	raw->crc = cpu_to_le32(super_crc(raw));
 }
 
+/* In steps: there may be gigabytes, and the flush is where the kernel lets others run. */
+static int super_wipe_metadata(const struct pobj_media *m, const struct pobj_geom *g)
+{
+	const u64 end = pobj_geom_line(g, g->page_cnt);
+	u64 off, step;
+
+	for (off = POBJ_M_ROOT_OFF; off < end; off += step) {
+		step = end - off < WIPE_STEP ? end - off : WIPE_STEP;
+		pobj_store_fill(m, pobj_media_ptr(m, off), 0, step);
+		pobj_flush(m, pobj_media_ptr(m, off), step);
+	}
+	return pobj_fence(m);
+}
+
 int pobj_super_format(const struct pobj_media *m, struct pobj_format_args *a)
 {
 	const struct pobj_geom *g = &a->geom;
-	u8 *copy, *meta;
+	u8 *copy;
 	u32 i;
 	int err;
 
@@ -232,11 +262,7 @@ int pobj_super_format(const struct pobj_media *m, struct pobj_format_args *a)
 	if (err)
 		return err;
 	if (!a->zeroed) {
-		meta = pobj_media_ptr(m, POBJ_M_ROOT_OFF);
-		pobj_store_fill(m, meta, 0, g->line_off + g->page_cnt * POBJ_M_LINE -
-				POBJ_M_ROOT_OFF);
-		pobj_flush(m, meta, g->line_off + g->page_cnt * POBJ_M_LINE - POBJ_M_ROOT_OFF);
-		err = pobj_fence(m);
+		err = super_wipe_metadata(m, g);
 		if (err)
 			return err;
 	}

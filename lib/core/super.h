@@ -52,7 +52,10 @@ struct pobj_format_args {
  */
 int pobj_super_load(const struct pobj_media *m, struct pobj_super *s, struct pobj_finding *f);
 
-/* Rewrite the copies named in @s->bad_copies from the good one. Returns 0 or what fence says. */
+/*
+ * Rewrite the copy named in @s->bad_copies from the good one; where its place cannot be read it
+ * stays as it is, and stays named. Returns 0 or what fence says.
+ */
 int pobj_super_repair(const struct pobj_media *m, struct pobj_super *s);
 
 /*

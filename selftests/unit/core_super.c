@@ -330,6 +330,7 @@ TEST_F(super, unreadable_copies)
 {
 	struct pobj_super *s = malloc(sizeof(*s));
 	struct pobj_finding f;
+	u8 *before;
 
 	core_read_bad_off = 100;
 	ASSERT_EQ(0, pobj_super_load(&self->p.m, s, &f));
@@ -338,7 +339,21 @@ TEST_F(super, unreadable_copies)
 	ASSERT_EQ(0, pobj_super_load(&self->p.m, s, &f));
 	EXPECT_EQ(2, s->bad_copies);
 
+	/* Not written to: the kernel takes pages that failed out of its own mapping. */
+	before = core_alloc(SUPER);
+	memcpy(before, self->p.mem + 4096, SUPER);
+	self->p.mem[4096 + 500] ^= 1;
+	ASSERT_EQ(0, pobj_super_repair(&self->p.m, s));
+	EXPECT_EQ(2, s->bad_copies);
+	EXPECT_NE(0, memcmp(before, self->p.mem + 4096, SUPER));
+	core_read_bad_off = ~0ULL;
+	ASSERT_EQ(0, pobj_super_repair(&self->p.m, s));
+	EXPECT_EQ(0, s->bad_copies);
+	EXPECT_EQ(0, memcmp(before, self->p.mem + 4096, SUPER));
+	free(before);
+
 	/* The one that can be read is damaged: that tells more. */
+	core_read_bad_off = 4096 + 2000;
 	self->p.mem[50] ^= 1;
 	EXPECT_EQ(-EUCLEAN, pobj_super_load(&self->p.m, s, &f));
 	EXPECT_EQ(POBJ_DIAG_SUPER_CRC, f.diag);

@@ -62,7 +62,8 @@ static bool equals(const struct pobj_media *m, const struct model *want)
 		    read_word(m, dest_off(i) + 8) != want->dest[i].off)
 			return false;
 	}
-	if (pobj_object_find(m, &tiny_super.geom, pobj_ref(LARGE_PAGE, POBJ_M_REF_LARGE), &o, NULL) ||
+	if (pobj_object_find(m, &tiny_super.geom, pobj_ref(LARGE_PAGE, POBJ_M_REF_LARGE), &o,
+			     NULL) ||
 	    o.allocated != want->large)
 		return false;
 	for (i = 0; i < OBJECTS; i++) {

@@ -28,6 +28,7 @@ void case_format(void)
 	struct pobj_format_args a;
 	struct pobj_lane lane;
 	struct pobj_change w[2];
+	u64 line;
 
 	/* Over garbage, and over a pool that was in use. */
 	tiny_make();
@@ -40,9 +41,9 @@ void case_format(void)
 
 	tiny_make();
 	pobj_lane_take(&lane, &tiny, &tiny_super.geom, 1, NULL);
-	w[0] = (struct pobj_change){ pobj_geom_line(&tiny_super.geom, 2) + 16, 3 << TINY_PAGE_SHIFT };
-	w[1] = (struct pobj_change){ pobj_geom_line(&tiny_super.geom, 2),
-				   pobj_line_header(POBJ_M_LARGE, 0, 0, 3) };
+	line = pobj_geom_line(&tiny_super.geom, 2);
+	w[0] = (struct pobj_change){ line + 16, 3 << TINY_PAGE_SHIFT };
+	w[1] = (struct pobj_change){ line, pobj_line_header(POBJ_M_LARGE, 0, 0, 3) };
 	if (pobj_lane_change(&lane, w, 2))
 		abort();
 	tiny_format_args(&a, 2);

@@ -37,8 +37,10 @@ static void explore_words(u32 cnt, int rounds, int chunks, int depth)
 {
 	struct pobj_lane lane;
 	u32 i, round;
+	u64 data;
 
 	tiny_make();
+	data = pobj_geom_page(&tiny_super.geom, 0);
 	if (pobj_lane_take(&lane, &tiny, &tiny_super.geom, 1, NULL))
 		abort();
 	for (i = 0; i < (u32)chunks; i++) {
@@ -49,7 +51,7 @@ static void explore_words(u32 cnt, int rounds, int chunks, int depth)
 	words_case.depth = depth;
 	for (round = 0; round < (u32)rounds; round++) {
 		for (i = 0; i < cnt; i++) {
-			words[i].target = pobj_geom_page(&tiny_super.geom, 0) + (i % 3) * 64 + i / 3 * 8;
+			words[i].target = data + i % 3 * 64 + i / 3 * 8;
 			old_value[i] = words[i].value;
 			words[i].value = ((u64)round << 32 | i) + 1;
 			if (!round)
@@ -106,12 +108,14 @@ static const struct power_case tear_case = {
 void case_words_tear(void)
 {
 	struct pobj_lane lane;
+	u64 data;
 
 	tiny_make();
+	data = pobj_geom_page(&tiny_super.geom, 0);
 	pobj_lane_take(&lane, &tiny, &tiny_super.geom, 1, NULL);
 	word_cnt = 5;
 	for (u32 i = 0; i < word_cnt; i++) {
-		words[i] = (struct pobj_change){ pobj_geom_page(&tiny_super.geom, 0) + i * 64, i + 1 };
+		words[i] = (struct pobj_change){ data + i * 64, i + 1 };
 		old_value[i] = 0;
 	}
 	power_begin(&tiny, &tear_case);
