@@ -63,6 +63,22 @@ static int device_measure(struct pobjk_region *r)
 	return err;
 }
 
+/*
+ * Do CPU flushes alone persist? dax_synchronous() should say; but 6.1 and 6.12 do not clear the
+ * flags of a dax_device that they allocate in the memory of another, so that virtio-pmem, bound
+ * after an NVDIMM was unbound, may pass for synchronous. Behind virtio is a file of the host:
+ * never.
+ */
+static bool device_is_sync(struct pobjk_region *r)
+{
+	struct device *dev;
+
+	for (dev = disk_to_dev(r->bdev.bdev->bd_disk); dev; dev = dev->parent)
+		if (dev->bus && !strcmp(dev->bus->name, "virtio"))
+			return false;
+	return dax_synchronous(r->dax);
+}
+
 static int device_take_dax(struct pobjk_region *r)
 {
 	struct block_device *bdev = r->bdev.bdev;
@@ -84,7 +100,7 @@ static int device_take_dax(struct pobjk_region *r)
 	err = device_measure(r);
 	if (err)
 		return err;
-	r->sync = dax_synchronous(r->dax);
+	r->sync = device_is_sync(r);
 	r->media.base = r->kaddr;
 	r->media.size = r->bytes;
 	/* Behind it is somebody's page cache, which writes back what it likes, when it likes. */
