@@ -68,7 +68,8 @@ tag   := $(shell cat $(media) | cksum | cut -d' ' -f1)
 $(O)/obj/lib/core/super.o build/san-core/lib/core/super.o: pobj-cflags += -DPOBJ_BUILD_TAG=$(tag)ULL
 $(O)/obj/lib/core/super.o build/san-core/lib/core/super.o: $(media)
 
-$(O)/obj/selftests/%.o: | build/kselftest/kselftest_harness.h
+# By name: a pattern without a recipe would add nothing.
+$(call objs,selftests/*/*.c): | build/kselftest/kselftest_harness.h
 
 $(so): $(lib-objs) $(map)
 	$(call say,LD)mkdir -p $(@D)
