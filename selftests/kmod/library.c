@@ -48,8 +48,11 @@ static int wipe(const struct t_dev *d)
 FIXTURE_SETUP(library)
 {
 	struct pobj_pool_info info;
+	int ctl = t_reset();
 
-	ASSERT_EQ(0, t_reset());
+	ASSERT_LE(0, ctl);
+	close(ctl);
+	ASSERT_EQ(0, chown("/dev/pobj", 0, T_GROUP));	/* as the udev rule does */
 	ASSERT_EQ(0, t_dev_find(&self->dev, variant->node));
 	ASSERT_EQ(0, wipe(&self->dev));
 	snprintf(self->name, sizeof(self->name), "pobj:%s", self->dev.name);
@@ -64,7 +67,8 @@ FIXTURE_TEARDOWN(library)
 {
 	if (self->pop)
 		pmemobj_close(self->pop);
-	t_reset();
+	wipe(&self->dev);
+	close(t_reset());
 }
 
 TEST_F(library, keeps_what_was_stored)
@@ -268,10 +272,11 @@ TEST_F(library, fork)
 
 static int open_as(uid_t uid, const char *name, bool recovered)
 {
+	const gid_t group = T_GROUP;
 	struct pobj_pool_info info;
 	PMEMobjpool *pop;
 
-	if (setgroups(1, (gid_t[]){ T_GROUP }) || setresgid(uid, uid, uid) ||
+	if (setgroups(1, &group) || setresgid(uid, uid, uid) ||
 	    setresuid(uid, uid, uid))
 		return 100;
 	pop = pmemobj_open(name, "library");
