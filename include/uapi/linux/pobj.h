@@ -17,17 +17,18 @@
  *
  *	ENOTTY		no such ioctl on this file
  *	E2BIG		a field that this kernel does not know is not 0
- *	EINVAL		struct too short, or a field is wrong
+ *	EINVAL		struct shorter than it was when it was first released, or a field is wrong
  *	EOPNOTSUPP	an unknown flag or a value that is not supported
  *	EFAULT		bad address
  *	ENOMEM		out of memory
- *	ENODEV		the device of the region is gone (unbound)
+ *	ENODEV		the device of the region is gone (unbound); but POBJ_IOC_INFO and _DETACH
+ *			still work
  *
  * DOC: Life of a region
  *
  * claim -> attach, use, detach (any number of processes, any number of times) -> release. A claim
- * lasts until release, until the device is unbound, or until the module is removed; it does not
- * end with the process that made it.
+ * lasts until release or until the module is removed; it does not end with the process that made
+ * it. When the device is unbound under it the region is dead: all that is left to do is release.
  *
  * DOC: Sessions
  *
@@ -324,7 +325,7 @@ struct pobj_ioc_recover {
  * @size: sizeof(struct pobj_ioc_format)
  * @flags: POBJ_FORMAT_*
  * @uuid: UUID of the new pool; its first 8 bytes must not be 0, and no region may have it
- * @mode: permission bits of the region from now on
+ * @mode: permission bits of the region from now on; of them 0666 count
  * @page_shift: log2 of the page size, 0 for the default
  * @lane_cnt: number of lanes, 0 for the default
  * @out_diag: enum pobj_diag, what was wrong

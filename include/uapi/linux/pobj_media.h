@@ -40,6 +40,11 @@
  * complete when its last word, the tag, is there. Media that are not byte-addressable (a file in
  * the page cache) do not promise this; there the checksum in each record decides.
  *
+ * DOC: Checksums
+ *
+ * CRC32C (Castagnoli, reflected) over the record with the checksum itself as 0, first value ~0, the
+ * result not inverted (RFC 3720 inverts it).
+ *
  * DOC: Compatibility
  *
  * Unknown bits in feat_compat are ignored, in feat_ro_compat allow reading only, in feat_incompat
@@ -192,7 +197,9 @@ struct pobj_m_lane_head {
  * @packed: count (UNDO: number of pairs in all), distance to retired-upto, checksum
  * @tag: sequence and kind; stored last
  *
- * Sequence s stands in slot s mod POBJ_M_SLOT_CNT. Sequences of a lane only rise.
+ * Sequence s stands in slot s mod POBJ_M_SLOT_CNT. Sequences of a lane begin at 1 and rise by one:
+ * the slots hold the newest sequence and its 15 predecessors, as far as there are that many. Only
+ * the slot that comes next may be damaged: a power cut left it half-written.
  */
 struct pobj_m_slot {
 	__le64 word[6];
