@@ -4,6 +4,8 @@
  */
 #include "child.h"
 
+#include <sys/mount.h>
+
 #include <libpmemobj.h>
 #include <pobj.h>
 
@@ -327,6 +329,63 @@ TEST_F(library, list)
 	EXPECT_LE(1, found[1]);
 	EXPECT_EQ(-EBUSY, pobj_region_release(self->name));
 	EXPECT_EQ(-EBUSY, pobj_region_claim(self->name));
+}
+
+/* VmFlags of the mapping that holds @addr: does it have @flag? */
+static bool vm_flag(const void *addr, const char *flag)
+{
+	char line[512];
+	bool inside = false, has = false;
+	unsigned long from, to;
+	FILE *f = fopen("/proc/self/smaps", "re");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			inside = (unsigned long)addr >= from && (unsigned long)addr < to;
+		else if (inside && !strncmp(line, "VmFlags:", 8))
+			has = strstr(line, flag);
+	}
+	if (f)
+		fclose(f);
+	return has;
+}
+
+/* A pool in a file of a DAX file system is mapped with MAP_SYNC; on another one it is not. */
+TEST_F(library, dax_file)
+{
+	static const struct {
+		const char *options;
+		bool sync;
+	} how[] = { { "dax", true }, { "dax=never", false } };
+	char cmd[128];
+	size_t i;
+
+	pmemobj_close(self->pop);
+	self->pop = NULL;
+	ASSERT_EQ(0, pobj_region_release(self->name));
+	ASSERT_EQ(0, wipe(&self->dev));
+	snprintf(cmd, sizeof(cmd), "mke2fs -F -b 4096 %s >/dev/null 2>&1", self->dev.path);
+	ASSERT_EQ(0, system(cmd));
+	mkdir("/tmp/pobj-dax", 0700);
+	for (i = 0; i < ARRAY_SIZE(how); i++) {
+		ASSERT_EQ(0, mount(self->dev.path, "/tmp/pobj-dax", "ext4", 0, how[i].options));
+		self->pop = pmemobj_create("/tmp/pobj-dax/pool", "library", 16 << 20, 0600);
+		ASSERT_NE(NULL, self->pop)
+			TH_LOG("%s", pmemobj_errormsg());
+		EXPECT_EQ(how[i].sync, vm_flag(self->pop, " sf"));
+		pmemobj_memcpy_persist(self->pop, pmemobj_direct(pmemobj_root(self->pop, 64)),
+				       "kept", 5);
+		pmemobj_close(self->pop);
+		ASSERT_EQ(0, umount("/tmp/pobj-dax"));
+		ASSERT_EQ(0, mount(self->dev.path, "/tmp/pobj-dax", "ext4", 0, how[i].options));
+		self->pop = pmemobj_open("/tmp/pobj-dax/pool", "library");
+		ASSERT_NE(NULL, self->pop);
+		EXPECT_STREQ("kept", pmemobj_direct(pmemobj_root(self->pop, 0)));
+		pmemobj_close(self->pop);
+		self->pop = NULL;
+		unlink("/tmp/pobj-dax/pool");
+		ASSERT_EQ(0, umount("/tmp/pobj-dax"));
+	}
 }
 
 TEST_HARNESS_MAIN
