@@ -183,7 +183,6 @@ static struct pobj_pool *pool_open(const char *path, const char *layout,
 		err = p->backend->ready(p);
 	if (err)
 		goto fail;
-	p->magic = POBJ_HANDLE_MAGIC;
 	err = pobj_registry_add(p);
 	if (!err)
 		return p;
@@ -263,7 +262,6 @@ void pmemobj_close(PMEMobjpool *pop)
 	p = pobj_pool_of(pop);
 	if (p) {
 		pobj_registry_remove(p);
-		p->magic = 0;
 		pobj_fence(&p->media);
 		pool_drop(p);
 	}

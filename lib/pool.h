@@ -24,11 +24,9 @@ struct pobj_backend;
 struct pobj_sidecar;
 
 #define POBJ_HANDLE_BYTES	16384
-#define POBJ_HANDLE_MAGIC	0x706f626a68616e64ULL
 
 /**
  * struct pobj_pool - the handle
- * @magic: POBJ_HANDLE_MAGIC while the pool is open in this process
  * @media: the mapping and how to persist
  * @super: superblock as it was at open; only layout changes need more
  * @backend: what the pool lies on
@@ -48,7 +46,6 @@ struct pobj_sidecar;
  * @path: as given to open, for messages
  */
 struct pobj_pool {
-	u64 magic;
 	struct pobj_media media;
 	struct pobj_super super;
 	const struct pobj_backend *backend;

@@ -375,6 +375,8 @@ int pobj_recover_pool(const struct pobj_media *m, struct pobj_super *s, struct p
 	memset(r, 0, sizeof(*r));
 	err = pobj_super_load(m, s, f);
 	if (!err)
+		err = pobj_super_writable(s, f);
+	if (!err)
 		err = lanes_recover(m, s, 0, s->geom.lane_cnt, r, f);
 	if (!err && s->bad_copies) {
 		err = pobj_super_repair(m, s);

@@ -149,6 +149,15 @@ int pobj_super_load(const struct pobj_media *m, struct pobj_super *s, struct pob
 	return 0;
 }
 
+int pobj_super_writable(const struct pobj_super *s, struct pobj_finding *f)
+{
+	if (!(s->feat_ro_compat & ~POBJ_M_RO_COMPAT_KNOWN))
+		return 0;
+	return pobj_found(f, -EUCLEAN, POBJ_DIAG_INCOMPAT,
+			  offsetof(struct pobj_m_super, feat_ro_compat), s->feat_ro_compat,
+			  POBJ_M_RO_COMPAT_KNOWN);
+}
+
 /* persist order S2: a copy is durable before the next thing happens. */
 static int super_write(const struct pobj_media *m, u32 copy, const struct pobj_m_super *raw)
 {

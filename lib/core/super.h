@@ -68,6 +68,9 @@ int pobj_super_format(const struct pobj_media *m, struct pobj_format_args *a);
 /* Does any copy carry the magic number, whole or not? What a format must not overwrite unasked. */
 bool pobj_super_present(const struct pobj_media *m);
 
+/* May this version write to the pool? 0; -EUCLEAN with @f filled: features it does not know. */
+int pobj_super_writable(const struct pobj_super *s, struct pobj_finding *f);
+
 static inline const char *pobj_super_layout(const struct pobj_super *s)
 {
 	return (const char *)s->raw.layout;

@@ -220,6 +220,8 @@ static int load_with(struct core_pool *p, u64 field, int bytes, u64 v, struct po
 TEST_F(super, features_and_build)
 {
 	struct core_pool *p = &self->p;
+	u8 *image = core_alloc(BYTES);
+	struct pobj_recovery r;
 	struct pobj_finding f;
 	int bit;
 
@@ -234,6 +236,16 @@ TEST_F(super, features_and_build)
 		EXPECT_EQ(POBJ_DIAG_INCOMPAT, f.diag);
 		EXPECT_EQ(FIELD(feat_incompat), f.off);
 	}
+	/* Unknown read-only features: it may be looked at, but recovery writes. */
+	memcpy(p->mem, self->good, BYTES);
+	EXPECT_EQ(0, load_with(p, FIELD(feat_ro_compat), 8, 4, &f));
+	memcpy(image, p->mem, BYTES);
+	EXPECT_EQ(-EUCLEAN, core_recover(p, &r, &f));
+	EXPECT_EQ(POBJ_DIAG_INCOMPAT, f.diag);
+	EXPECT_EQ(4, f.found);
+	EXPECT_EQ(0, memcmp(image, p->mem, BYTES));
+	free(image);
+	memcpy(p->mem, self->good, BYTES);
 	EXPECT_EQ(0, load_with(p, FIELD(feat_incompat), 8, POBJ_M_INCOMPAT_UNSTABLE, &f));
 	EXPECT_EQ(-EUCLEAN, load_with(p, FIELD(build), 8, 12345, &f));
 	EXPECT_EQ(POBJ_DIAG_BUILD, f.diag);

@@ -40,7 +40,6 @@ FIXTURE_SETUP(memory)
 	self->pop = (PMEMobjpool *)self->mem;
 	self->p = pobj_pool_raw(self->pop);
 	ASSERT_EQ(at, (char *)self->p);
-	self->p->magic = POBJ_HANDLE_MAGIC;
 	strcpy(self->p->path, "/pool");
 	self->p->media.base = self->mem;
 	self->p->media.size = 16 * PAGE;
