@@ -122,6 +122,7 @@ static int root_move(struct pobj_pool *p, const struct root *old, u64 page, u64 
 	const struct pobj_geom *g = &p->super.geom;
 	const u64 header = offsetof(struct pobj_m_line, header);
 	struct pobj_change w[4];
+	struct pobj_step steps[4];
 	struct pobj_finding f;
 	struct pobj_lane lane;
 	u32 cnt = 0;
@@ -144,7 +145,7 @@ static int root_move(struct pobj_pool *p, const struct root *old, u64 page, u64 
 		w[cnt++] = (struct pobj_change){
 			pobj_geom_line(g, pobj_geom_page_of(g, old->off)) + header, 0,
 		};
-	err = pobj_lane_change(&lane, w, cnt);
+	err = pobj_lane_change(&lane, w, cnt, steps);
 	if (!err)
 		return 0;
 	/* What reached the medium is not known, and the kernel tells of a failed write once. */

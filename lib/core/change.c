@@ -28,8 +28,10 @@
  *      holds {uuid of this pool, the object} or {0, the object}: another pool's id may have that
  *      offset.
  * P13. An id that straddles two lines is nulled with a fence at the end.
- * P14. Publishing without a log (one word of one line) must not come while frees of this lane are
- *      live: they are retired first.
+ * P14. Publishing without a log (one word of one line) comes after a fence, and the NOP that goes with
+ *      it (P15) retires this lane's frees. If that NOP is lost and the word is not, a free that is
+ *      repeated takes the new life of its object back, as if nothing had been published: fine for
+ *      one object; of several it would take some. So for several the frees are retired first.
  * P15. A process killed in such a publish, between the store of the bits and their flush, leaves
  *      memory ahead of the medium with no live entry to show for it: survivors would see objects
  *      that a later power cut takes away. So a NOP that names the line goes before the bits, in the
@@ -38,16 +40,30 @@
 #include "lib/core/lane.h"
 #include "lib/core/object.h"
 
-/* What stands where @c will change it. */
-static u64 old_value(const struct pobj_lane *l, const struct pobj_change *c)
+/* Fence. What an entry says is then durable, too. */
+static int lane_fence(struct pobj_lane *l)
 {
-	if (c->target & POBJ_M_TARGET_OBJECT)
-		return !(c->value & 1);
-	return le64_to_cpu(pobj_env_load64(pobj_media_ptr(l->m, c->target)));
+	int err = pobj_fence(l->m);
+
+	if (!err)
+		l->sealed = l->said;
+	return err;
 }
 
-/* Extension lines for changes [POBJ_M_PAIRS, cnt), with the tag that the slot will have. */
-static int undo_write_ext(struct pobj_lane *l, const struct pobj_change *c, u32 cnt, u64 tag)
+/* Flush the line of @p unless it is @last, which was flushed just now; returns it. */
+static const void *flush_line(const struct pobj_lane *l, const void *p, const void *last)
+{
+	const void *line = (const void *)((uintptr_t)p & ~(uintptr_t)(POBJ_M_LINE - 1));
+
+	if (line != last)
+		pobj_flush(l->m, line, POBJ_M_LINE);
+	return line;
+}
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+/* Extension lines for steps [POBJ_M_PAIRS, cnt), with the tag that the slot will have. */
+static int undo_write_ext(struct pobj_lane *l, const struct pobj_step *s, u32 cnt, u64 tag)
 {
 	struct pobj_ext_walk walk;
 	struct pobj_m_slot raw;
@@ -62,8 +78,8 @@ static int undo_write_ext(struct pobj_lane *l, const struct pobj_change *c, u32 
 		n = cnt - done < POBJ_M_PAIRS ? cnt - done : POBJ_M_PAIRS;
 		memset(&raw, 0, sizeof(raw));
 		for (i = 0; i < n; i++) {
-			raw.word[2 * i] = cpu_to_le64(c[done + i].target);
-			raw.word[2 * i + 1] = cpu_to_le64(old_value(l, &c[done + i])); /* P8 */
+			raw.word[2 * i] = cpu_to_le64(s[done + i].target);
+			raw.word[2 * i + 1] = cpu_to_le64(s[done + i].old);	/* P8 */
 		}
 		pobj_log_line_seal(&raw, n, 0, tag);
 		dst = pobj_media_ptr(l->m, walk.off);
@@ -75,74 +91,38 @@ static int undo_write_ext(struct pobj_lane *l, const struct pobj_change *c, u32 
 	return 0;
 }
 
-/* Flush the lines of [off, off + len). */
-static void flush_at(const struct pobj_lane *l, u64 off, u64 len)
+/* P10. */
+static void step_make(const struct pobj_lane *l, const struct pobj_step *s)
 {
-	pobj_flush(l->m, pobj_media_ptr(l->m, off), len);
-}
-
-/* Are all targets allowed, and objects in the state that the change leaves? */
-static int changes_check(const struct pobj_lane *l, const struct pobj_change *c, u32 cnt)
-{
-	struct pobj_object o;
-	bool ground;
-	u32 i;
-	int err;
-
-	for (i = 0; i < cnt; i++) {
-		if (c[i].target & POBJ_M_TARGET_OBJECT) {
-			err = pobj_object_find(l->m, l->g, c[i].target & ~POBJ_M_TARGET_OBJECT, &o,
-					       NULL);
-			if (!err && (!o.bit || o.allocated == (c[i].value & 1)))
-				err = -EINVAL;
-		} else {
-			err = pobj_lane_may_undo(l->m, l->g, l->lane, c[i].target, &ground);
-		}
-		if (err)
-			return err == -EIO ? err : -EINVAL;
+	switch (s->kind) {
+	case POBJ_STEP_WORD:
+		pobj_store64(l->m, s->at, s->value);
+		break;
+	case POBJ_STEP_A:
+		pobj_store64(l->m, s->at, le64_to_cpu(pobj_env_load64(s->at)) ^ s->value);
+		break;
+	case POBJ_STEP_F:
+		pobj_store_xor(l->m, s->at, s->value);
+		break;
 	}
-	return 0;
 }
 
-/* Toggle the state of an object in a slab. P10: plain in A, or LOCKed in F. */
-static void object_toggle(const struct pobj_lane *l, const struct pobj_object *o, bool owned)
+/* P5, round 2: LOCKs first, they want no flush before them; then the rest, in order. */
+static void steps_make(struct pobj_lane *l, const struct pobj_step *s, u32 cnt)
 {
-	__le64 *a = pobj_media_ptr(l->m, o->a);
-	__le64 *f = pobj_media_ptr(l->m, o->f);
-
-	if (owned)
-		pobj_store64(l->m, a, le64_to_cpu(pobj_env_load64(a)) ^ o->bit);
-	else
-		pobj_store_xor(l->m, f, o->bit);
-}
-
-/* P5, round 2: objects first, their LOCK wants no flush before it; then words, in order. */
-static void changes_make(struct pobj_lane *l, const struct pobj_change *c, u32 cnt)
-{
-	struct pobj_object o;
-	__le64 *dst;
+	const void *last = NULL;
 	u32 i;
 
 	for (i = 0; i < cnt; i++) {
-		if (!(c[i].target & POBJ_M_TARGET_OBJECT))
-			continue;
-		pobj_object_find(l->m, l->g, c[i].target & ~POBJ_M_TARGET_OBJECT, &o, NULL);
-		object_toggle(l, &o, c[i].value & POBJ_OWNED);
+		if (s[i].kind == POBJ_STEP_F)
+			step_make(l, &s[i]);
 	}
 	for (i = 0; i < cnt; i++) {
-		if (c[i].target & POBJ_M_TARGET_OBJECT)
-			continue;
-		dst = pobj_media_ptr(l->m, c[i].target);
-		pobj_store64(l->m, dst, c[i].value);
+		if (s[i].kind != POBJ_STEP_F)
+			step_make(l, &s[i]);
 	}
-	for (i = 0; i < cnt; i++) {
-		if (c[i].target & POBJ_M_TARGET_OBJECT)
-			flush_at(l, pobj_geom_line(l->g, pobj_ref_page(c[i].target &
-								       ~POBJ_M_TARGET_OBJECT)),
-				 POBJ_M_LINE);
-		else
-			flush_at(l, c[i].target, sizeof(u64));
-	}
+	for (i = 0; i < cnt; i++)
+		last = flush_line(l, s[i].at, last);
 }
 
 /* Round 3: the entries so far are over. */
@@ -152,13 +132,28 @@ static int lane_retire(struct pobj_lane *l)
 	int err;
 
 	pobj_lane_write(l, POBJ_M_ENTRY_NOP, nothing, 0);
-	err = pobj_fence(l->m);
+	err = lane_fence(l);
 	if (!err)
 		l->retired = l->seq;
 	return err;
 }
 
-int pobj_lane_change(struct pobj_lane *l, const struct pobj_change *c, u32 cnt)
+int pobj_lane_retire(struct pobj_lane *l)
+{
+	int err;
+
+	if (l->sealed >= l->last_free)
+		return 0;
+	if (l->retired < l->seq) {
+		err = lane_fence(l);
+		if (err)
+			return err;
+		l->retired = l->seq;
+	}
+	return lane_retire(l);
+}
+
+int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt)
 {
 	u64 head[6] = { 0 };
 	u32 i;
@@ -168,38 +163,159 @@ int pobj_lane_change(struct pobj_lane *l, const struct pobj_change *c, u32 cnt)
 		return -EINVAL;
 	if (cnt > POBJ_M_PAIRS && cnt > pobj_lane_capacity(l))
 		return -ENOSPC;
-	err = changes_check(l, c, cnt);
-	if (err)
-		return err;
+	for (i = 0; i < cnt; i++) {
+		if (s[i].kind == POBJ_STEP_WORD)
+			s[i].old = le64_to_cpu(pobj_env_load64(s[i].at));
+	}
 
 	/* P5, round 1: old values. */
-	err = undo_write_ext(l, c, cnt, pobj_tag(l->seq + 1, POBJ_M_ENTRY_UNDO));
-	if (err)
-		return err;
+	if (cnt > POBJ_M_PAIRS) {
+		err = undo_write_ext(l, s, cnt, pobj_tag(l->seq + 1, POBJ_M_ENTRY_UNDO));
+		if (err)
+			return err;
+	}
 	for (i = 0; i < cnt && i < POBJ_M_PAIRS; i++) {
-		head[2 * i] = c[i].target;
-		head[2 * i + 1] = old_value(l, &c[i]);
+		head[2 * i] = s[i].target;
+		head[2 * i + 1] = s[i].old;
 	}
 	pobj_lane_write(l, POBJ_M_ENTRY_UNDO, head, cnt);
-	err = pobj_fence(l->m);
+	err = lane_fence(l);
 	if (err)
 		return err;
 	l->retired = l->seq - 1;			/* P3: that fence covered all before */
 
 	/* Round 2: the changes. */
-	changes_make(l, c, cnt);
-	err = pobj_fence(l->m);
+	steps_make(l, s, cnt);
+	err = lane_fence(l);
 	if (err)
 		return err;
 	l->retired = l->seq;
 	return lane_retire(l);
 }
 
+int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, bool durable)
+{
+	u64 word[6] = { s->target & ~POBJ_M_TARGET_OBJECT, dest };
+	__le64 *id = pobj_media_ptr(l->m, dest);
+	int err;
+
+	/*
+	 * Round 1. The destination is flushed along: the caller may have stored the id and never
+	 * persisted it, and an older one must not come back after return (H6 of the protocol).
+	 */
+	pobj_lane_write(l, POBJ_M_ENTRY_FREE, word, 0);
+	l->last_free = l->seq;
+	if (dest && !durable)
+		pobj_flush(l->m, id, 2 * sizeof(u64));
+	err = lane_fence(l);
+	if (err)
+		return err;
+	l->retired = l->seq - 1;
+
+	/* No fence behind this: the entry is redone until it is retired (P11). */
+	step_make(l, s);
+	if (dest) {
+		pobj_store64(l->m, id + 1, 0);			/* P12: off, then uuid */
+		pobj_store64(l->m, id, 0);
+	}
+	pobj_flush(l->m, s->at, sizeof(u64));
+	if (!dest)
+		return 0;
+	pobj_flush(l->m, id, 2 * sizeof(u64));
+	if (dest % POBJ_M_LINE <= POBJ_M_LINE - 2 * sizeof(u64))
+		return 0;
+	/* P13: an id in two lines would tear with the caller's next store to it. */
+	err = lane_fence(l);
+	if (!err)
+		l->retired = l->seq;
+	return err;
+}
+
+int pobj_lane_publish_step(struct pobj_lane *l, const struct pobj_step *s, u64 page)
+{
+	u64 word[6] = { page + 1 };
+	const void *slot;
+	int err;
+
+	/* What is announced is durable first: contents, and effects of this lane's frees. */
+	err = lane_fence(l);
+	if (err)
+		return err;
+	l->retired = l->seq;
+	/* P14 */
+	if (l->sealed < l->last_free && s->kind != POBJ_STEP_WORD && (s->value & (s->value - 1))) {
+		err = lane_retire(l);
+		if (err)
+			return err;
+	}
+	/* P15: tell who recovers after a kill which line to flush. */
+	slot = pobj_lane_store(l, POBJ_M_ENTRY_NOP, word, 0);
+	step_make(l, s);
+	pobj_flush(l->m, slot, POBJ_M_LINE);
+	pobj_flush(l->m, s->at, sizeof(u64));
+	err = lane_fence(l);
+	if (!err)
+		l->retired = l->seq;
+	return err;
+}
+
+/* ---- from names ------------------------------------------------------------------------- */
+
+/* The state word of @o that this lane changes. */
+static void object_step(const struct pobj_lane *l, const struct pobj_object *o, u64 target,
+			bool owned, struct pobj_step *s)
+{
+	s->target = target;
+	s->old = o->allocated;
+	s->value = o->bit;
+	s->at = pobj_media_ptr(l->m, owned ? o->a : o->f);
+	s->kind = owned ? POBJ_STEP_A : POBJ_STEP_F;
+}
+
+/* Is the target allowed, and an object in the state that the change leaves? */
+static int change_resolve(const struct pobj_lane *l, const struct pobj_change *c,
+			  struct pobj_step *s)
+{
+	struct pobj_object o;
+	bool ground;
+	int err;
+
+	if (c->target & POBJ_M_TARGET_OBJECT) {
+		err = pobj_object_find(l->m, l->g, c->target & ~POBJ_M_TARGET_OBJECT, &o, NULL);
+		if (!err && (!o.bit || o.allocated == (c->value & 1)))
+			err = -EINVAL;
+		if (!err)
+			object_step(l, &o, c->target, c->value & POBJ_OWNED, s);
+	} else {
+		err = pobj_lane_may_undo(l->m, l->g, l->lane, c->target, &ground);
+		s->target = c->target;
+		s->value = c->value;
+		s->at = pobj_media_ptr(l->m, c->target);
+		s->kind = POBJ_STEP_WORD;
+	}
+	return err && err != -EIO ? -EINVAL : err;
+}
+
+int pobj_lane_change(struct pobj_lane *l, const struct pobj_change *c, u32 cnt,
+		     struct pobj_step *steps)
+{
+	u32 i;
+	int err;
+
+	if (cnt > POBJ_M_PACKED_MAX)
+		return -EINVAL;
+	for (i = 0; i < cnt; i++) {
+		err = change_resolve(l, &c[i], &steps[i]);
+		if (err)
+			return err;
+	}
+	return pobj_lane_apply(l, steps, cnt);
+}
+
 int pobj_lane_free(struct pobj_lane *l, u64 ref, u64 dest, bool owned)
 {
-	u64 word[6] = { ref, dest };
 	struct pobj_object o;
-	__le64 *id;
+	struct pobj_step s;
 	int err;
 
 	err = pobj_object_find(l->m, l->g, ref, &o, NULL);
@@ -209,64 +325,18 @@ int pobj_lane_free(struct pobj_lane *l, u64 ref, u64 dest, bool owned)
 		err = pobj_lane_may_null(l->m, l->g, dest);
 	if (err)
 		return err == -EIO ? err : -EINVAL;
-	/*
-	 * Round 1. The destination is flushed along: the caller may have stored the id and never
-	 * persisted it, and an older one must not come back after return (H6 of the protocol).
-	 */
-	pobj_lane_write(l, POBJ_M_ENTRY_FREE, word, 0);
-	if (dest)
-		flush_at(l, dest, 2 * sizeof(u64));
-	err = pobj_fence(l->m);
-	if (err)
-		return err;
-	l->retired = l->seq - 1;
-
-	/* No fence behind this: the entry is redone until it is retired (P11). */
-	if (o.bit)
-		object_toggle(l, &o, owned);
-	else
-		pobj_store64(l->m, (__le64 *)pobj_media_ptr(l->m, o.a), 0);
-	flush_at(l, o.a, sizeof(u64));
-	if (!dest)
-		return 0;
-	id = pobj_media_ptr(l->m, dest);
-	pobj_store64(l->m, id + 1, 0);			/* P12: off, then uuid */
-	pobj_store64(l->m, id, 0);
-	flush_at(l, dest, 2 * sizeof(u64));
-	if (dest % POBJ_M_LINE <= POBJ_M_LINE - 2 * sizeof(u64))
-		return 0;
-	/* P13: an id in two lines would tear with the caller's next store to it. */
-	err = pobj_fence(l->m);
-	if (!err)
-		l->retired = l->seq;
-	return err;
+	object_step(l, &o, POBJ_M_TARGET_OBJECT | ref, owned || !o.bit, &s);
+	if (!o.bit) {
+		s.kind = POBJ_STEP_WORD;
+		s.value = 0;
+	}
+	return pobj_lane_free_step(l, &s, dest, false);
 }
 
 int pobj_lane_publish(struct pobj_lane *l, u64 page, u32 pair, u64 bits)
 {
 	struct pobj_m_line *line = pobj_media_ptr(l->m, pobj_geom_line(l->g, page));
-	u64 a = le64_to_cpu(pobj_env_load64(&line->slab[pair].a));
-	u64 word[6] = { 0 };
-	int err;
+	struct pobj_step s = { .at = &line->slab[pair].a, .value = bits, .kind = POBJ_STEP_A };
 
-	/* What the bits announce is durable first: contents, and effects of this lane's frees. */
-	err = pobj_fence(l->m);
-	if (err)
-		return err;
-	/* P14: a live free of these very objects would clear their new life. */
-	if (l->retired < l->seq) {
-		l->retired = l->seq;
-		err = lane_retire(l);
-		if (err)
-			return err;
-	}
-	/* P15: tell who recovers after a kill which line to flush. */
-	word[0] = page + 1;
-	pobj_lane_write(l, POBJ_M_ENTRY_NOP, word, 0);
-	pobj_store64(l->m, &line->slab[pair].a, a ^ bits);
-	pobj_flush(l->m, line, sizeof(*line));
-	err = pobj_fence(l->m);
-	if (!err)
-		l->retired = l->seq;
-	return err;
+	return pobj_lane_publish_step(l, &s, page);
 }

@@ -169,6 +169,7 @@ u64 pobj_lane_capacity(const struct pobj_lane *l)
 int pobj_lane_grow(struct pobj_lane *l, u64 page)
 {
 	struct pobj_change w[2];
+	struct pobj_step steps[2];
 	__le64 *chunk;
 	u64 link, chunks;
 	int err;
@@ -185,5 +186,5 @@ int pobj_lane_grow(struct pobj_lane *l, u64 page)
 	w[0].value = pobj_line_header(POBJ_M_LOG, POBJ_M_F_INTERNAL, 0, 1);
 	w[1].target = link;
 	w[1].value = pobj_geom_page(l->g, page);
-	return pobj_lane_change(l, w, 2);
+	return pobj_lane_change(l, w, 2, steps);
 }

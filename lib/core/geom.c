@@ -14,6 +14,7 @@
  * of the engine into 32 KiB.
  */
 #include "lib/core/geom.h"
+#include "lib/core/side.h"
 
 #define LANE_SHARE	100		/* lanes take at most 1 / LANE_SHARE */
 #define HUGE_BYTES	(2ULL << 20)
@@ -123,12 +124,8 @@ int pobj_geom_check(const struct pobj_geom *g, u64 media_size, struct pobj_findi
 
 u64 pobj_geom_sidecar_bytes(const struct pobj_geom *g)
 {
-	/*
-	 * A fixed part for sessions and lanes, and for each page its share of span and slab state.
-	 * Sparse: what is not touched costs nothing.
-	 */
-	const u64 fixed = 4ULL << 20;
-	const u64 per_page = 64;
+	struct pobj_side side;
 
-	return fixed + round_up_to(g->page_cnt * per_page, HUGE_BYTES);
+	pobj_side_layout(g, &side);
+	return round_up_to(side.bytes, HUGE_BYTES);
 }

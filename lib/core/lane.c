@@ -166,10 +166,13 @@ int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct
 	l->lane = lane;
 	l->seq = v.newest;
 	l->retired = v.newest;
+	l->said = v.newest;
+	l->sealed = v.newest;
+	l->last_free = 0;
 	return 0;
 }
 
-void pobj_lane_write(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt)
+const void *pobj_lane_store(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt)
 {
 	struct pobj_m_slot raw;
 	__le64 *dst;
@@ -178,8 +181,16 @@ void pobj_lane_write(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt)
 	for (i = 0; i < 6; i++)
 		raw.word[i] = cpu_to_le64(word[i]);
 	l->seq++;					/* P4 */
+	l->said = l->retired;
 	pobj_log_line_seal(&raw, cnt, l->seq - l->retired, pobj_tag(l->seq, kind));	/* P3 */
 	dst = pobj_media_ptr(l->m, pobj_geom_slot(l->g, l->lane, l->seq));	/* P2 */
 	pobj_store_words(l->m, dst, (const __le64 *)&raw, POBJ_M_LINE / sizeof(__le64)); /* P1 */
-	pobj_flush(l->m, dst, POBJ_M_LINE);
+	return dst;
+}
+
+void pobj_lane_write(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt)
+{
+	const void *slot = pobj_lane_store(l, kind, word, cnt);
+
+	pobj_flush(l->m, slot, POBJ_M_LINE);
 }

@@ -26,6 +26,9 @@ struct pobj_entry {
  * struct pobj_lane - a lane in the hands of the one thread that may write its log
  * @seq: sequence of the newest entry
  * @retired: entries up to here are covered by a fence that this thread executed
+ * @said: retired-upto of the newest entry
+ * @sealed: retired-upto of the newest entry that is durable: no recovery looks at those any more
+ * @last_free: newest FREE entry
  */
 struct pobj_lane {
 	const struct pobj_media *m;
@@ -33,6 +36,9 @@ struct pobj_lane {
 	u32 lane;
 	u64 seq;
 	u64 retired;
+	u64 said;
+	u64 sealed;
+	u64 last_free;
 };
 
 /*
@@ -51,30 +57,70 @@ struct pobj_change {
 int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct pobj_geom *g,
 		   u32 lane, struct pobj_finding *f);
 
+/* How a step changes its word. */
+enum pobj_step_kind {
+	POBJ_STEP_WORD,		/* store @value */
+	POBJ_STEP_A,		/* toggle the bit @value: word A of a slab that is this lane's own */
+	POBJ_STEP_F,		/* toggle it, LOCKed: word F of a slab */
+};
+
+/**
+ * struct pobj_step - a change whose place is known and allowed
+ * @target: how the log names it: offset of the word, or POBJ_M_TARGET_OBJECT | reference
+ * @old: old value for the log; of words pobj_lane_apply() takes it
+ * @value: see enum pobj_step_kind
+ * @at: the word; of an object, the word A or F of its state
+ */
+struct pobj_step {
+	u64 target;
+	u64 old;
+	u64 value;
+	__le64 *at;
+	enum pobj_step_kind kind;
+};
+
 /*
  * Make @cnt changes, all or none: after a crash at any point the pool has all old values (before
  * return) or all new ones (after it; before it, too). Three fence rounds. What the caller flushed
  * before is durable before the first change. Targets are different; words are 8-byte aligned and
  * where pobj_lane_may_undo() says; objects are in the other state. 0; -ENOSPC: the log holds fewer,
- * pobj_lane_grow() first; -EINVAL: a target, or the state of an object; what fence says (the pool
- * must then be closed). Nothing was changed unless a fence failed.
+ * pobj_lane_grow() first; what fence says (the pool must then be closed). Nothing was changed unless
+ * a fence failed.
  */
-int pobj_lane_change(struct pobj_lane *l, const struct pobj_change *c, u32 cnt);
+int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt);
 
 /*
- * Free the object @ref and null the id of it at @dest (0: none), both or neither; durable at
- * return. One fence round; two if the id straddles lines. @owned: the slab is this lane's own.
- * The entry stays live until a later operation of this lane retires it: until then nobody but
- * this lane, in a logged operation, may hand the object out again.
- * 0; -EINVAL: not allocated, or @dest; what fence says.
+ * The same from names, which are judged: also -EINVAL: a target, or the state of an object. @steps:
+ * room for @cnt.
  */
+int pobj_lane_change(struct pobj_lane *l, const struct pobj_change *c, u32 cnt,
+		     struct pobj_step *steps);
+
+/*
+ * Free an object and null the id of it at @dest (0: none), both or neither; durable at return. The
+ * step names the object, its state changes by WORD (header of a large one, to 0), A or F. One fence
+ * round; two if the id straddles lines. @durable: the caller promises that what stands at @dest is
+ * durable; else its line is flushed along, so that no older id can come back.
+ * The entry stays live until a later operation of this lane retires it (@sealed): until then nobody
+ * but this lane, in a logged operation, may hand the object out again. 0; what fence says.
+ */
+int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, bool durable);
+
+/* The same from a name, which is judged. @owned: the slab is this lane's own. Also -EINVAL. */
 int pobj_lane_free(struct pobj_lane *l, u64 ref, u64 dest, bool owned);
 
 /*
- * Make objects of one slab, this lane's own, allocated: all of @bits in pair @pair of the line of
- * @page. One fence round; nothing to undo, because one word says it all.
+ * Make one step that needs no undo, because one word says it all: objects of one slab become
+ * allocated (@value may have several bits), or a large one gets its header. @page: whose line it is.
+ * One fence round; one more for several objects if frees of this lane are not retired.
  */
+int pobj_lane_publish_step(struct pobj_lane *l, const struct pobj_step *s, u64 page);
+
+/* The same for all of @bits in pair @pair of the line of @page, whose slab is this lane's own. */
 int pobj_lane_publish(struct pobj_lane *l, u64 page, u32 pair, u64 bits);
+
+/* Retire all entries so far (@sealed). No fence round if they are, else one or two. */
+int pobj_lane_retire(struct pobj_lane *l);
 
 /* Changes that one entry of this lane can hold now. */
 u64 pobj_lane_capacity(const struct pobj_lane *l);
@@ -148,7 +194,10 @@ static inline u64 pobj_tag(u64 seq, u32 kind)
 	return seq << POBJ_M_TAG_KIND_BITS | kind;
 }
 
-/* Write one slot: all words, tag last, and flush it; no fence. */
+/* Store one slot: all words, tag last. Returns it, for the caller to flush. */
+const void *pobj_lane_store(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt);
+
+/* The same, and flush it; no fence. */
 void pobj_lane_write(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt);
 
 #endif

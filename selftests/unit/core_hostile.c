@@ -31,6 +31,7 @@ static void image_make(void)
 	struct pobj_ext_walk w;
 	struct pobj_lane lane;
 	struct pobj_change word;
+	struct pobj_step step;
 	const struct pobj_geom *g;
 	u64 pairs[6], line;
 	u32 i, n;
@@ -56,7 +57,7 @@ static void image_make(void)
 		for (n = 0; n < 9 + i; n++) {
 			word.target = CORE_PAGE(g, 2);
 			word.value = n;
-			if (pobj_lane_change(&lane, &word, 1))
+			if (pobj_lane_change(&lane, &word, 1, &step))
 				abort();
 		}
 	}

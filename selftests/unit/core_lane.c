@@ -25,6 +25,8 @@ FIXTURE_TEARDOWN(lane)
 }
 
 /* Words in free data pages from page 0 on: targets that nothing else uses. */
+static struct pobj_step steps[65536];
+
 static void words_make(const struct pobj_geom *g, struct pobj_change *w, u32 cnt, u64 salt)
 {
 	u32 i;
@@ -56,7 +58,7 @@ TEST_F(lane, sequences_rise_and_slots_rotate)
 	EXPECT_EQ(0, self->l.seq);
 	for (i = 0; i < 150000; i++) {
 		words_make(self->g, w, 1 + i % 3, i);
-		ASSERT_EQ(0, pobj_lane_change(&self->l, w, 1 + i % 3));
+		ASSERT_EQ(0, pobj_lane_change(&self->l, w, 1 + i % 3, steps));
 		ASSERT_EQ(2 * (i + 1), self->l.seq);
 		ASSERT_EQ(self->l.seq, self->l.retired);
 		ASSERT_TRUE(words_hold(&self->p, w, 1 + i % 3));
@@ -95,7 +97,7 @@ TEST_F(lane, three_fence_rounds)
 	for (n = 1; n <= 9; n++) {
 		words_make(self->g, w, n, 1);
 		core_fences = 0;
-		ASSERT_EQ(0, pobj_lane_change(&self->l, w, n));
+		ASSERT_EQ(0, pobj_lane_change(&self->l, w, n, steps));
 		EXPECT_EQ(3, core_fences);
 	}
 }
@@ -109,15 +111,15 @@ TEST_F(lane, counts_up_to_the_capacity)
 	ASSERT_EQ(9, pobj_lane_capacity(&self->l));	/* 3 in the slot, 3 in each of 2 lines */
 	for (n = 1; n <= 9; n++) {
 		words_make(self->g, w, n, n * 100);
-		ASSERT_EQ(0, pobj_lane_change(&self->l, w, n));
+		ASSERT_EQ(0, pobj_lane_change(&self->l, w, n, steps));
 		ASSERT_TRUE(words_hold(&self->p, w, n));
 	}
 	seq = self->l.seq;
 	words_make(self->g, w, 10, 7777);
-	EXPECT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, 10));
-	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 0));
-	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 65536));
-	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, ~0U));
+	EXPECT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, 10, steps));
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 0, steps));
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 65536, steps));
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, w, ~0U, steps));
 	EXPECT_EQ(seq, self->l.seq);
 	EXPECT_EQ(900, core_get(&self->p, w[0].target));
 }
@@ -132,7 +134,7 @@ TEST_F(lane, grows_chunk_by_chunk)
 
 	for (chunk = 0; chunk < 20; chunk++) {
 		words_make(self->g, w, want + 1, chunk * 1000);
-		ASSERT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, want + 1));
+		ASSERT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, want + 1, steps));
 		page = self->g->page_cnt - 1 - chunk * 2;
 		memset(self->p.mem + CORE_PAGE(self->g, page), 0xff, 256);	/* P9 */
 		ASSERT_EQ(0, pobj_lane_grow(&self->l, page));
@@ -140,11 +142,11 @@ TEST_F(lane, grows_chunk_by_chunk)
 		ASSERT_EQ(want, pobj_lane_capacity(&self->l));
 		for (n = want - 10; n <= want; n++) {
 			words_make(self->g, w, n, chunk * 1000 + n);
-			ASSERT_EQ(0, pobj_lane_change(&self->l, w, n));
+			ASSERT_EQ(0, pobj_lane_change(&self->l, w, n, steps));
 			ASSERT_TRUE(words_hold(&self->p, w, n));
 		}
 		words_make(self->g, w, want + 1, 5);
-		ASSERT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, want + 1));
+		ASSERT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, want + 1, steps));
 		ASSERT_EQ(0, pobj_check_pool(&self->p.m, &self->p.s, &c, NULL, NULL));
 		ASSERT_EQ(0, c.problems);
 		ASSERT_EQ(chunk + 1, c.logs);
@@ -174,10 +176,10 @@ TEST(capacity_ends_at_65535)
 		w[i].target = CORE_PAGE(&p.s.geom, 200) + i * 8;
 		w[i].value = i ^ 0x5555;
 	}
-	ASSERT_EQ(-EINVAL, pobj_lane_change(&l, w, 65536));
+	ASSERT_EQ(-EINVAL, pobj_lane_change(&l, w, 65536, steps));
 	for (i = 65533; i <= 65535; i++) {
 		w[0].value++;
-		ASSERT_EQ(0, pobj_lane_change(&l, w, i));
+		ASSERT_EQ(0, pobj_lane_change(&l, w, i, steps));
 		ASSERT_TRUE(words_hold(&p, w, i));
 	}
 	EXPECT_EQ(0, core_problems(&p));
@@ -188,7 +190,7 @@ TEST(capacity_ends_at_65535)
 	ASSERT_EQ(65535, pobj_lane_capacity(&l));
 	for (i = 0; i < 65535; i++)
 		w[i].target = CORE_PAGE(&p.s.geom, 20) + i * 8;
-	ASSERT_EQ(0, pobj_lane_change(&l, w, 65535));
+	ASSERT_EQ(0, pobj_lane_change(&l, w, 65535, steps));
 	ASSERT_TRUE(words_hold(&p, w, 65535));
 	EXPECT_EQ(0, core_problems(&p));
 	core_pool_free(&p);
@@ -243,11 +245,11 @@ TEST_F(lane, targets)
 			continue;
 		w[1].target = off;
 		w[1].value = 1;
-		ASSERT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 2));
+		ASSERT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 2, steps));
 	}
 	for (i = 0; i < ARRAY_SIZE(far); i++) {
 		w[1].target = far[i];
-		ASSERT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 2));
+		ASSERT_EQ(-EINVAL, pobj_lane_change(&self->l, w, 2, steps));
 	}
 	EXPECT_EQ(seq, self->l.seq);
 	EXPECT_EQ(0, memcmp(before, self->p.mem, 65536));
@@ -263,8 +265,8 @@ TEST_F(lane, broken_chain)
 	EXPECT_EQ(-EUCLEAN, pobj_lane_grow(&self->l, 3));
 	EXPECT_EQ(3, pobj_lane_capacity(&self->l));
 	words_make(self->g, w, 4, 1);
-	EXPECT_EQ(0, pobj_lane_change(&self->l, w, 3));
-	EXPECT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, 4));
+	EXPECT_EQ(0, pobj_lane_change(&self->l, w, 3, steps));
+	EXPECT_EQ(-ENOSPC, pobj_lane_change(&self->l, w, 4, steps));
 }
 
 static int fence_fail_at;
@@ -287,7 +289,7 @@ TEST_F(lane, failing_fence)
 		old = core_get(&self->p, w[4].target);
 		self->p.m.fence = failing_fence;
 		fence_fail_at = at;
-		ASSERT_EQ(-EIO, pobj_lane_change(&self->l, w, 5));
+		ASSERT_EQ(-EIO, pobj_lane_change(&self->l, w, 5, steps));
 		self->p.m.fence = core_fence;
 		memset(&r, 0, sizeof(r));
 		ASSERT_EQ(0, pobj_recover_lane(&self->p.m, &self->p.s, 1, &r, NULL));

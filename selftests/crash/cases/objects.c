@@ -144,6 +144,7 @@ static void do_alloc(u32 d, bool owned)
 	const u64 uuid = pobj_super_uuid_lo(&tiny_super);
 	u32 x = find_free(), old = named(d), cnt = 0;
 	struct pobj_change c[4];
+	struct pobj_step steps[4];
 
 	if (x == OBJECTS)
 		return;
@@ -157,7 +158,7 @@ static void do_alloc(u32 d, bool owned)
 	}
 	c[cnt++] = (struct pobj_change){ dest_off(d) + 8, object_off(x) };
 	c[cnt++] = (struct pobj_change){ dest_off(d), uuid };
-	expect(pobj_lane_change(&lane, c, cnt));
+	expect(pobj_lane_change(&lane, c, cnt, steps));
 }
 
 static void do_free(u32 d, bool owned)
@@ -184,6 +185,7 @@ static void do_alloc_large(u32 d)
 	const u64 uuid = pobj_super_uuid_lo(&tiny_super);
 	__le64 *size = pobj_media_ptr(&tiny, line + offsetof(struct pobj_m_line, large.size));
 	struct pobj_change c[3];
+	struct pobj_step steps[3];
 
 	if (after.large || named(d) != OBJECTS)
 		return;
@@ -193,7 +195,7 @@ static void do_alloc_large(u32 d)
 	c[0] = (struct pobj_change){ line, pobj_line_header(POBJ_M_LARGE, 0, 0, 2) };
 	c[1] = (struct pobj_change){ dest_off(d) + 8, after.dest[d].off };
 	c[2] = (struct pobj_change){ dest_off(d), uuid };
-	expect(pobj_lane_change(&lane, c, 3));
+	expect(pobj_lane_change(&lane, c, 3, steps));
 }
 
 static void do_free_large(u32 d)
@@ -205,15 +207,18 @@ static void do_free_large(u32 d)
 	expect(pobj_lane_free(&lane, pobj_ref(LARGE_PAGE, POBJ_M_REF_LARGE), dest_off(d), true));
 }
 
-static void do_publish(void)
+static void do_publish(u32 most)
 {
-	u32 x = find_free();
+	u64 bits = 0;
+	u32 x;
 
-	if (x == OBJECTS)
-		return;
-	construct(x);
-	after.allocated[x] = true;
-	expect(pobj_lane_publish(&lane, SLAB_PAGE, 0, 1ULL << x));
+	for (x = find_free(); most-- && x != OBJECTS; x = find_free()) {
+		construct(x);
+		after.allocated[x] = true;
+		bits |= 1ULL << x;
+	}
+	if (bits)
+		expect(pobj_lane_publish(&lane, SLAB_PAGE, 0, bits));
 }
 
 /* The caller stores an id of another pool, with the offset of an object of ours, and persists. */
@@ -226,6 +231,31 @@ static void do_foreign(u32 d)
 	pobj_store64(&tiny, p, after.dest[d].uuid);
 	pobj_flush(&tiny, p, 16);
 	pobj_fence(&tiny);
+}
+
+/*
+ * The caller copies an id to where another stood, does not persist it, and frees by it: on the medium
+ * the older id may still stand there, and must not come back. In the middle it may.
+ */
+static void do_free_unpersisted(void)
+{
+	__le64 *p = pobj_media_ptr(&tiny, dest_off(3));
+	u32 x = named(0);
+
+	if (x == OBJECTS)
+		return;
+	do_foreign(3);
+	after.allocated[x] = false;
+	after.dest[3] = (struct id){ 0, 0 };
+	pobj_store64(&tiny, p + 1, object_off(x));
+	pobj_store64(&tiny, p, pobj_super_uuid_lo(&tiny_super));
+	expect(pobj_lane_free(&lane, pobj_ref(SLAB_PAGE, x), dest_off(3), true));
+}
+
+/* Not the library's own: what it leaves is judged, not what it may leave half-way. */
+static bool is_callers(u32 op)
+{
+	return op == 10 || op == 14;
 }
 
 static void do_op(u32 op)
@@ -244,7 +274,7 @@ static void do_op(u32 op)
 		do_alloc(2, false);
 		break;
 	case 9:
-		do_publish();
+		do_publish(1);
 		break;
 	case 10:
 		do_foreign(3);
@@ -255,10 +285,16 @@ static void do_op(u32 op)
 	case 12:
 		do_free_large(1);
 		break;
+	case 13:
+		do_publish(2);
+		break;
+	case 14:
+		do_free_unpersisted();
+		break;
 	}
 }
 
-#define OPS	13U
+#define OPS	15U
 
 static void slab_make(void)
 {
@@ -279,14 +315,9 @@ static void explore_sequence(u32 seq, u32 length)
 	power_begin(&tiny, &objects_case);
 	for (; length; length--, seq /= OPS) {
 		before = after;
-		/* A caller's plain store tears by itself; only what it left is judged. */
-		if (seq % OPS == 10) {
-			power_pause(true);
-			do_op(10);
-			power_pause(false);
-		} else {
-			do_op(seq % OPS);
-		}
+		power_pause(is_callers(seq % OPS));
+		do_op(seq % OPS);
+		power_pause(false);
 		power_returned();
 	}
 	power_end();

@@ -28,6 +28,7 @@ void case_format(void)
 	struct pobj_format_args a;
 	struct pobj_lane lane;
 	struct pobj_change w[2];
+	struct pobj_step steps[2];
 	u64 line;
 
 	/* Over garbage, and over a pool that was in use. */
@@ -44,7 +45,7 @@ void case_format(void)
 	line = pobj_geom_line(&tiny_super.geom, 2);
 	w[0] = (struct pobj_change){ line + 16, 3 << TINY_PAGE_SHIFT };
 	w[1] = (struct pobj_change){ line, pobj_line_header(POBJ_M_LARGE, 0, 0, 3) };
-	if (pobj_lane_change(&lane, w, 2))
+	if (pobj_lane_change(&lane, w, 2, steps))
 		abort();
 	tiny_format_args(&a, 2);
 	power_begin(&tiny, &format_case);

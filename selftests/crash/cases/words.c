@@ -3,6 +3,7 @@
 #include "selftests/crash/cases/cases.h"
 
 static struct pobj_change words[64];
+static struct pobj_step steps[64];
 static u64 old_value[64];
 static u32 word_cnt;
 
@@ -58,7 +59,7 @@ static void explore_words(u32 cnt, int rounds, int chunks, int depth)
 				old_value[i] = 0;
 		}
 		power_begin(&tiny, &words_case);
-		if (pobj_lane_change(&lane, words, cnt))
+		if (pobj_lane_change(&lane, words, cnt, steps))
 			abort();
 		power_end();
 	}
@@ -119,7 +120,7 @@ void case_words_tear(void)
 		old_value[i] = 0;
 	}
 	power_begin(&tiny, &tear_case);
-	if (pobj_lane_change(&lane, words, word_cnt))
+	if (pobj_lane_change(&lane, words, word_cnt, steps))
 		abort();
 	power_end();
 	memset(words, 0, sizeof(words));
