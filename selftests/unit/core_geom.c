@@ -112,7 +112,7 @@ TEST(every_size_is_laid_out_right)
 TEST(borders)
 {
 	static const u64 borders[] = { 12 * KiB, 16 * KiB, 32 * KiB, 2 * MiB, 8 * MiB, 128 * MiB,
-				       250 * MiB, 256 * MiB, GiB, 4 * GiB, TiB };
+				       256 * MiB, 504 * MiB, GiB, 4 * GiB, TiB };
 	struct pobj_geom g;
 	u64 size;
 	size_t i;
@@ -159,19 +159,59 @@ TEST(lanes_grow_with_the_pool)
 		ASSERT_EQ(0, pobj_geom_make(&g, size, 0, 0, POBJ_EXT_CNT));
 		EXPECT_LE(g.lane_cnt * pobj_geom_lane_bytes(&g), size / 100);
 		EXPECT_GE(g.lane_cnt, 32);
-		if (size >= 256 * MiB)
+		if (size >= 504 * MiB)
 			EXPECT_EQ(1024, g.lane_cnt);
 	}
 	ASSERT_EQ(0, pobj_geom_make(&g, 8 * MiB, 0, 0, POBJ_EXT_CNT));
-	EXPECT_EQ(32, g.lane_cnt);
 	EXPECT_EQ(12, g.page_shift);
-	ASSERT_EQ(0, pobj_geom_make(&g, 256 * MiB, 0, 0, POBJ_EXT_CNT));
-	EXPECT_EQ(1024, g.lane_cnt);
 	ASSERT_EQ(0, pobj_geom_make(&g, 32 * KiB, 8, 2, 2));
 	EXPECT_EQ(2, g.lane_cnt);
 	EXPECT_GE(g.page_cnt, 32);
 	ASSERT_EQ(0, pobj_geom_make(&g, 32 * KiB, 0, 2, 2));
 	EXPECT_GE(g.page_cnt, 1);
+}
+
+/* Where the number of lanes changes its slope, and the steps next to that. */
+TEST(lanes_at_the_borders)
+{
+	static const struct {
+		u64 size;
+		u32 lanes;
+	} want[] = {
+		{ 64 * KiB, 2 }, { 768000 - 64, 2 }, { 768000, 3 },	/* 1 % */
+		{ 2 * MiB, 8 }, { 8192000 - 64, 31 }, { 8192000, 32 },
+		{ 8 * MiB - 64, 32 }, { 8 * MiB, 32 },			/* 1 % would be 33 soon */
+		{ 9 * MiB - 512 * KiB - 64, 32 }, { 9 * MiB - 512 * KiB, 33 }, { 9 * MiB, 34 },
+		{ 64 * MiB, 144 }, { 256 * MiB - 64, 527 }, { 256 * MiB, 528 },
+		{ 504 * MiB - 64, 1023 }, { 504 * MiB, 1024 }, { 504 * MiB + 512 * KiB, 1024 },
+		{ GiB, 1024 }, { TiB, 1024 },
+	};
+	struct pobj_geom g;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(want); i++) {
+		ASSERT_EQ(0, pobj_geom_make(&g, want[i].size, 0, 0, POBJ_EXT_CNT));
+		EXPECT_EQ(want[i].lanes, g.lane_cnt)
+			TH_LOG("size %llu", (unsigned long long)want[i].size);
+	}
+}
+
+/* What is left for pages. Lines alone cost 1.54 %. */
+TEST(share_of_pages)
+{
+	static const struct {
+		u64 size;
+		u32 per_mille;
+	} want[] = { { 8 * MiB, 973 }, { 64 * MiB, 978 }, { 256 * MiB, 976 }, { GiB, 980 } };
+	struct pobj_geom g;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(want); i++) {
+		ASSERT_EQ(0, pobj_geom_make(&g, want[i].size, 0, 0, POBJ_EXT_CNT));
+		EXPECT_GE(pobj_geom_data_bytes(&g) * 1000, want[i].size * want[i].per_mille)
+			TH_LOG("size %llu: %llu bytes of pages", (unsigned long long)want[i].size,
+			       (unsigned long long)pobj_geom_data_bytes(&g));
+	}
 }
 
 TEST(impossible_wishes)
