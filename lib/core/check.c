@@ -66,23 +66,31 @@ static int check_lane(struct check *k, u32 lane)
 	return check_chain(k, lane);
 }
 
-/* Lines of the pages inside a span: no span begins there (C2). */
-static int check_inside(struct check *k, u64 head, u64 pages)
+/* Must the page say where the head of its span is? Else it may, and no span begins there. */
+static bool must_continue(const struct pobj_line *head, u64 page)
 {
+	return head->kind == POBJ_M_SLAB || page % POBJ_M_SECTION_PAGES == 0;
+}
+
+/* Lines of the pages inside a span (C2). */
+static int check_inside(struct check *k, u64 first, const struct pobj_line *head)
+{
+	struct pobj_finding f;
 	struct pobj_line l;
 	u64 page;
 	int err;
 
-	for (page = head + 1; page < head + pages; page++) {
+	for (page = first + 1; page < first + head->pages; page++) {
 		if (pobj_line_read(k->m, k->g, page, &l)) {
 			err = report_at(k, POBJ_DIAG_MEDIA, pobj_geom_line(k->g, page), 0, 0);
-		} else if (l.kind == POBJ_M_FREE ||
-			   ((l.kind == POBJ_M_CONT || l.kind == POBJ_M_BITS) &&
-			    l.size == page - head)) {
-			err = 0;
-		} else {
+		} else if (must_continue(head, page) ? !pobj_line_continues(&l, page - first) :
+						       !pobj_line_is_free(&l)) {
 			err = report_at(k, POBJ_DIAG_LINE, pobj_geom_line(k->g, page), l.kind,
-					page - head);
+					page - first);
+		} else {
+			err = pobj_line_check(k->g, page, &l, &f);
+			if (err)
+				err = report(k, &f);
 		}
 		if (err)
 			return err;
@@ -131,7 +139,7 @@ static int check_lines(struct check *k)
 			err = report(k, &f);
 			l.pages = 1;
 			run = 0;
-		} else if (l.kind == POBJ_M_FREE) {
+		} else if (pobj_line_is_free(&l)) {
 			k->c->free_pages++;
 			if (++run > k->c->largest_free)
 				k->c->largest_free = run;
@@ -139,7 +147,7 @@ static int check_lines(struct check *k)
 			run = 0;
 			err = check_span(k, page, &l);
 			if (!err)
-				err = check_inside(k, page, l.pages);
+				err = check_inside(k, page, &l);
 		}
 		if (err)
 			return err;

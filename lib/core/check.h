@@ -10,7 +10,7 @@ struct pobj_census {
 	u64 problems;
 	u64 lanes;
 	u64 live;	/* live log entries */
-	u64 free_pages;
+	u64 free_pages;	/* pages with a CONT line that was left behind are free */
 	u64 largest_free;
 	u64 slabs;
 	u64 larges;
@@ -24,7 +24,9 @@ struct pobj_census {
  * after recovery, or a recovered copy. Writes nothing.
  *
  * C1. Every lane can be read and its live entries could be undone.
- * C2. Spans follow each other without overlap; every head is right by itself (line.h L1..L4).
+ * C2. Spans follow each other without overlap; every line is right by itself (line.h L1..L5). All
+ *     pages of a slab but the first, and those of a large object that begin a section, have a CONT
+ *     line that names the head. A CONT line elsewhere says nothing.
  * C3. Root record and the one ROOT span name each other, or there is neither.
  * C4. Each log chunk is in the chain of the lane that it names, once.
  */

@@ -37,13 +37,13 @@ int pobj_object_find(const struct pobj_media *m, const struct pobj_geom *g, u64 
 		return err;
 	if (l.kind == POBJ_M_SLAB && idx < l.cnt)
 		return object_in_slab(g, page, idx, &l, o);
-	if (idx == POBJ_M_REF_LARGE && (l.kind == POBJ_M_FREE || l.kind == POBJ_M_LARGE)) {
+	if (idx == POBJ_M_REF_LARGE && (pobj_line_is_free(&l) || l.kind == POBJ_M_LARGE)) {
 		o->off = pobj_geom_page(g, page);
 		o->a = pobj_geom_line(g, page);
 		o->allocated = l.kind == POBJ_M_LARGE;
 		return 0;
 	}
-	if (l.kind == POBJ_M_FREE)
+	if (pobj_line_is_free(&l))
 		return 0;
 	return pobj_found(f, -EUCLEAN, POBJ_DIAG_LANE_TARGET, pobj_geom_line(g, page), idx,
 			  l.kind == POBJ_M_SLAB ? l.cnt : POBJ_M_REF_LARGE);

@@ -243,7 +243,15 @@ struct pobj_m_chunk {
 
 /*
  * The header word of a page line. The line of the first page of a span is its head and describes
- * it; the lines of its other pages have header 0, or POBJ_M_CONT, or POBJ_M_BITS.
+ * it. Of its other pages, a POBJ_M_CONT line with the exact distance is the way to the head:
+ *
+ *	slab	each has one: objects begin in any of them
+ *	large	each that begins a section has one; so what a section has in use is found without
+ *		reading what is before it. The others have header 0, or a POBJ_M_CONT left over
+ *
+ * They are durable before the head's header is stored, and stay behind when that is set to 0. So a
+ * POBJ_M_CONT line says something only if the page that it names is the head of a span that covers
+ * this page; else the page is free.
  */
 #define POBJ_M_HDR_KIND_SHIFT	0	/* 4 bits */
 #define POBJ_M_HDR_FLAG_SHIFT	4	/* 12 bits */
@@ -254,27 +262,32 @@ struct pobj_m_chunk {
 #define POBJ_M_SLAB		1	/* objects of one class */
 #define POBJ_M_LARGE		2	/* one object */
 #define POBJ_M_LOG		3	/* log chunk of a lane, one page */
-#define POBJ_M_CONT		4	/* page inside a span that began size pages before */
-#define POBJ_M_BITS		5	/* the same, and the line holds 3 more {A, F} pairs */
-#define POBJ_M_KIND_CNT		6
+#define POBJ_M_CONT		4	/* page of a span that began size pages before, or free */
+#define POBJ_M_KIND_CNT		5
 
 #define POBJ_M_F_ROOT		0x001	/* the root object: hidden from iteration */
 #define POBJ_M_F_INTERNAL	0x002	/* not a user object: hidden from iteration */
-#define POBJ_M_F_MIXED		0x004	/* slab whose objects have each a type number */
+#define POBJ_M_F_MIXED		0x004	/* slab whose objects have each a type number of its own */
 #define POBJ_M_F_KNOWN		0x007
 
-#define POBJ_M_SLAB_PAIRS	3	/* {A, F} pairs in a line: 192 objects */
+#define POBJ_M_SLAB_PAIRS	3	/* {A, F} pairs in a line, of 64 objects each */
+#define POBJ_M_SLAB_MAX		(64 * POBJ_M_SLAB_PAIRS)	/* objects of a slab at most */
+#define POBJ_M_SECTION_PAGES	512	/* a page whose number is a multiple begins a section */
 
 /**
  * struct pobj_m_line - state of a span
  * @header: kind, flags, count and size
- * @type: type number of the object or objects
+ * @type: type number of the object or objects; mixed slab: 0
  * @slab.a: slab: word A of 64 objects, written by the owner lane only, with plain stores
  * @slab.f: slab: word F of 64 objects, toggled by everybody else; allocated = A xor F
  * @large.size: large: bytes asked for
  * @large.reserved: 0
  *
- * The header is stored last: a line with a header is complete.
+ * The header is stored last: a line with a header is complete. Of a POBJ_M_CONT line only the
+ * header counts.
+ *
+ * Behind the last object of a mixed slab, at offset count * size of the span, is an array of count
+ * __le64: the type number of each object. It is stored and durable before the object's state.
  */
 struct pobj_m_line {
 	__le64 header;
