@@ -68,8 +68,11 @@ TEST(all_ways_are_equal)
 				ASSERT_EQ(want, crc_under_test(seed, buf + at, len));
 				ASSERT_EQ(want, pobj_env_crc32c(seed, buf + at, len));
 #ifdef __x86_64__
-				if (__builtin_cpu_supports("sse4.2"))
-					ASSERT_EQ(want, crc_sse42(seed, buf + at, len));
+				if (!__builtin_cpu_supports("sse4.2"))
+					continue;
+				ASSERT_EQ(want, crc_sse42(seed, buf + at, len));
+				if (len == POBJ_M_LINE)
+					ASSERT_EQ(want, crc_sse42_line(seed, buf + at));
 #endif
 			}
 		}
