@@ -25,6 +25,7 @@ all: tools man modules ## build the library, the tools, their man pages and the 
 include tools/build/user.mk
 include tools/build/kernel.mk
 include tools/build/check.mk
+include tools/build/bench.mk
 
 setup: build/setup.stamp ## install what is missing of the packages that building and testing need
 
