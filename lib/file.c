@@ -15,10 +15,10 @@
  * is not alone must find it, or it sits in another /dev/shm (a container) and must not join: two
  * sidecars for one pool would hand out everything twice.
  *
- * On the sidecar's own file each session holds the byte of its slot, as a lock of the process:
- * these are not inherited by fork, so a lock held means that its very process lives. Nobody else
- * opens that file in our process, so the trap of this kind (any close drops the lock) is out of
- * reach. A child closes the descriptors it inherits (fd.c), else it would keep USE alive.
+ * On the sidecar's own file each session holds the byte of its slot (session.c), as a lock of the
+ * process: these are not inherited by fork, so a lock held means that its very process lives.
+ * Nobody else opens that file in our process, so the trap of this kind (any close drops the lock)
+ * is out of reach. A child closes the descriptors it inherits (fd.c), else it would keep USE alive.
  */
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "lib/core/recover.h"
+#include "lib/core/side.h"
 #include "lib/errormsg.h"
 #include "lib/fd.h"
 #include "lib/file.h"
@@ -38,9 +39,8 @@
 #define LOCK_GATE	(1ULL << 61)
 #define LOCK_USE	(LOCK_GATE + 1)
 #define LOCK_SLOT	(1ULL << 61)	/* on the sidecar's file: slot i is byte LOCK_SLOT + i */
-#define SLOT_CNT	4096U
 
-static int lock_byte(int fd, int cmd, short type, u64 byte)
+int pobj_file_lock(int fd, int cmd, short type, u64 byte)
 {
 	struct flock fl = {
 		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1,
@@ -55,7 +55,7 @@ static int lock_byte(int fd, int cmd, short type, u64 byte)
 
 static int lock_gate(int fd, const char *path)
 {
-	int err = lock_byte(fd, F_OFD_SETLKW, F_WRLCK, LOCK_GATE);
+	int err = pobj_file_lock(fd, F_OFD_SETLKW, F_WRLCK, LOCK_GATE);
 
 	return err ? pobj_err_sys(err, "%s: cannot lock the pool file", path) : 0;
 }
@@ -63,7 +63,7 @@ static int lock_gate(int fd, const char *path)
 /* 1: USE is ours exclusively, 0: others have it, or -errno. */
 static int lock_alone(int fd)
 {
-	int err = lock_byte(fd, F_OFD_SETLK, F_WRLCK, LOCK_USE);
+	int err = pobj_file_lock(fd, F_OFD_SETLK, F_WRLCK, LOCK_USE);
 
 	if (err == -EAGAIN || err == -EACCES)
 		return 0;
@@ -98,8 +98,8 @@ int pobj_file_in_use(int fd, const char *path, bool keep)
 	}
 	if (!alone || !keep) {
 		if (alone)
-			lock_byte(fd, F_OFD_SETLK, F_UNLCK, LOCK_USE);
-		lock_byte(fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
+			pobj_file_lock(fd, F_OFD_SETLK, F_UNLCK, LOCK_USE);
+		pobj_file_lock(fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
 	}
 	return !alone;
 }
@@ -111,7 +111,7 @@ int pobj_file_count_locks(int sfd)
 	u32 i;
 
 	/* One by one: of several in a range F_GETLK tells any, not the first. */
-	for (i = 0; i < SLOT_CNT; i++) {
+	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
 		fl = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET,
 				     .l_start = (off_t)(LOCK_SLOT + i), .l_len = 1 };
 		users += !fcntl(sfd, F_GETLK, &fl) && fl.l_type != F_UNLCK;
@@ -255,7 +255,7 @@ static int file_map(struct pobj_pool *p)
 	return err ? pobj_err_finding(err, p->path, &f) : 0;
 }
 
-/* ---- sidecar and session ----------------------------------------------------------------- */
+/* ---- sidecar, and letting others in ------------------------------------------------------ */
 
 /* Make a new sidecar file, with the pool file's owner and mode: who may one, may the other. */
 static int sidecar_make(struct pobj_pool *p, const char *name)
@@ -300,25 +300,6 @@ static int sidecar_find(struct pobj_pool *p, const char *name)
 	return fd;
 }
 
-/* Take the lock of a slot that is free. */
-static int slot_take(struct pobj_pool *p)
-{
-	u32 i;
-	int err;
-
-	for (i = 0; i < SLOT_CNT; i++) {
-		err = lock_byte(p->lock_fd, F_SETLK, F_WRLCK, LOCK_SLOT + i);
-		if (!err) {
-			p->slot = i;
-			return 0;
-		}
-		if (err != -EAGAIN && err != -EACCES)
-			return pobj_err_sys(err, "%s: cannot lock a session slot", p->path);
-	}
-	return pobj_err(-EUSERS, "%s: %u processes have the pool open, no more can", p->path,
-			SLOT_CNT);
-}
-
 static int file_sidecar(struct pobj_pool *p)
 {
 	char name[64];
@@ -331,6 +312,8 @@ static int file_sidecar(struct pobj_pool *p)
 	if (fd < 0)
 		return fd;
 	p->lock_fd = fd;
+	p->lock_cmd = F_SETLK;
+	p->lock_base = LOCK_SLOT;
 	at = mmap(NULL, p->sidecar_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
 		  0);
 	if (at == MAP_FAILED)
@@ -338,18 +321,17 @@ static int file_sidecar(struct pobj_pool *p)
 	p->sidecar = at;
 	if (madvise(at, p->sidecar_bytes, MADV_DONTFORK))
 		return pobj_err_sys(-errno, "%s: MADV_DONTFORK", p->path);
-	return slot_take(p);
+	return 0;
 }
 
 static int file_ready(struct pobj_pool *p)
 {
 	int err;
 
-	p->session = pobj_sidecar_session(p->sidecar);
 	/* From exclusive to shared in one step; then the next may come. */
-	err = lock_byte(p->fd, F_OFD_SETLK, F_RDLCK, LOCK_USE);
+	err = pobj_file_lock(p->fd, F_OFD_SETLK, F_RDLCK, LOCK_USE);
 	if (!err)
-		err = lock_byte(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
+		err = pobj_file_lock(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
 	if (err)
 		return pobj_err_sys(err, "%s: cannot lock the pool file", p->path);
 	p->alone = false;
@@ -364,7 +346,8 @@ static void file_close(struct pobj_pool *p)
 		return;
 	if (p->sidecar) {
 		/* The last one puts out the light. Without the gate (an error) nobody does. */
-		if (!lock_byte(p->fd, F_OFD_SETLKW, F_WRLCK, LOCK_GATE) && lock_alone(p->fd) == 1) {
+		if (!pobj_file_lock(p->fd, F_OFD_SETLKW, F_WRLCK, LOCK_GATE) &&
+		    lock_alone(p->fd) == 1) {
 			sidecar_name(p->fd, name);
 			shm_unlink(name);
 		}
@@ -373,8 +356,8 @@ static void file_close(struct pobj_pool *p)
 	if (p->lock_fd >= 0)
 		pobj_fd_close(p->lock_fd);
 	/* Not left to close(): a descriptor that some child inherited would keep them. */
-	lock_byte(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_USE);
-	lock_byte(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
+	pobj_file_lock(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_USE);
+	pobj_file_lock(p->fd, F_OFD_SETLK, F_UNLCK, LOCK_GATE);
 	pobj_fd_close(p->fd);
 	p->fd = -1;
 	p->lock_fd = -1;

@@ -17,7 +17,16 @@ int pobj_file_map(struct pobj_pool *p, int fd, void *at);
 /* Processes that have the pool in @fd open now; this one must not. -1: cannot be told. */
 int pobj_file_users(int fd);
 
-/* Session slots that other processes hold on the sidecar's file @sfd. */
+/*
+ * fcntl(@fd, @cmd) for a lock of @type (F_WRLCK, F_RDLCK, F_UNLCK) on one byte, again after
+ * signals. 0 or -errno.
+ */
+int pobj_file_lock(int fd, int cmd, short type, u64 byte);
+
+/*
+ * Session slots that other processes hold on the sidecar's file @sfd: those of living sessions, and
+ * for a moment that of one which is being reaped.
+ */
 int pobj_file_count_locks(int sfd);
 
 #endif

@@ -15,6 +15,7 @@
 #include "lib/backend.h"
 #include "lib/errormsg.h"
 #include "lib/registry.h"
+#include "lib/session.h"
 #include "lib/sidecar.h"
 #include "libpmemobj/pool_base.h"
 
@@ -62,6 +63,7 @@ static void pool_drop(struct pobj_pool *p)
 {
 	int saved = errno;
 
+	pobj_session_end(p);
 	p->backend->close(p);
 	if (p->reserve)
 		munmap(p->reserve, p->reserve_bytes);
@@ -179,6 +181,8 @@ static struct pobj_pool *pool_open(const char *path, const char *layout,
 		err = p->backend->sidecar(p);
 	if (!err)
 		err = pobj_sidecar_join(p->sidecar, &p->super, p->path);
+	if (!err)
+		err = pobj_session_begin(p);
 	if (!err)
 		err = p->backend->ready(p);
 	if (err)

@@ -31,10 +31,13 @@ struct pobj_sidecar;
  * @super: superblock as it was at open; only layout changes need more
  * @backend: what the pool lies on
  * @fd: pool file, or region file
- * @lock_fd: file backend: the sidecar's file, whose record locks say who lives
+ * @lock_fd: file whose record locks say who lives (session.c): the sidecar's, or the region file
+ * @lock_cmd: how to lock there: F_SETLK or F_OFD_SETLK
+ * @lock_base: byte of session slot 0
  * @sidecar: shared volatile state, @sidecar_bytes of it
- * @slot: file backend: the session's byte in the lock file
- * @session: number of this attachment
+ * @slot: the session's slot
+ * @session: its number, not 0 while it is begun; unique as long as the sidecar lives
+ * @reaping: a thread of this process reaps dead sessions
  * @dev: file backend: device of the pool file
  * @ino: file backend: its inode
  * @uuid_lo: pool_uuid_lo of object ids
@@ -53,13 +56,16 @@ struct pobj_pool {
 	size_t sidecar_bytes;
 	int fd;
 	int lock_fd;
+	int lock_cmd;
 	u32 slot;
+	u64 lock_base;
 	u64 session;
 	dev_t dev;
 	ino_t ino;
 	u64 uuid_lo;
 	void *reserve;
 	size_t reserve_bytes;
+	bool reaping;
 	bool alone;
 	bool broken;
 	bool made;

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Pools on regions. The kernel does what file.c does with locks: it knows who is attached,
+ * Pools on regions. The kernel does most of what file.c does with locks: it knows who is attached,
  * recovers before it lets anybody map, and makes the sidecar. What is left is to find the region,
  * claim its device where nobody did, and map.
+ *
+ * Who of the attached lives, one asks the other by record locks (session.c) on the region file.
+ * All anonymous files of the system share its inode, and so the bytes: LOCK_SLOT is a place where
+ * nobody else locks by chance, and each region has its own part there, by its number. Who locks
+ * there on purpose, by an anonymous file of his own, can keep pools from being opened and the dead
+ * from being reaped; he cannot make a living session look dead.
  */
 #include <blkid/blkid.h>
 #include <fcntl.h>
@@ -12,9 +18,12 @@
 #include <unistd.h>
 
 #include "lib/backend.h"
+#include "lib/core/side.h"
 #include "lib/errormsg.h"
 #include "lib/fd.h"
 #include "lib/region.h"
+
+#define LOCK_SLOT	(1ULL << 61)	/* on the region file: slots of region 0, of 1, ... */
 
 const char *pobj_region_name(const char *path)
 {
@@ -146,7 +155,6 @@ static int region_open(struct pobj_pool *p, const struct pobj_wish *create)
 			return err;
 	}
 	p->media.size = info.out_region.bytes;
-	p->session = info.out_session;
 	return 0;
 }
 
@@ -213,6 +221,9 @@ static int region_sidecar(struct pobj_pool *p)
 	if (at == MAP_FAILED)
 		return pobj_err_sys(-errno, "%s: its sidecar cannot be mapped", p->path);
 	p->sidecar = at;
+	p->lock_fd = p->fd;
+	p->lock_cmd = F_OFD_SETLK;
+	p->lock_base = LOCK_SLOT + info.out_region.id * POBJ_SESSION_SLOTS;
 	return 0;
 }
 
@@ -237,6 +248,7 @@ static void region_close(struct pobj_pool *p)
 	ioctl(p->fd, POBJ_IOC_DETACH, &detach);
 	pobj_fd_close(p->fd);
 	p->fd = -1;
+	p->lock_fd = -1;
 	p->sidecar = NULL;
 }
 

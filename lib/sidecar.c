@@ -94,11 +94,6 @@ int pobj_sidecar_join(struct pobj_sidecar *sc, const struct pobj_super *s, const
 	return 0;
 }
 
-u64 pobj_sidecar_session(struct pobj_sidecar *sc)
-{
-	return __atomic_add_fetch(&sc->sessions, 1, __ATOMIC_RELAXED);
-}
-
 int pobj_pool_lock(struct pobj_pool *p)
 {
 	struct pobj_recovery r = { 0 };

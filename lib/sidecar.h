@@ -46,9 +46,6 @@ _Static_assert(sizeof(struct pobj_sidecar) == offsetof(struct pobj_sidecar, pool
  */
 int pobj_sidecar_join(struct pobj_sidecar *sc, const struct pobj_super *s, const char *what);
 
-/* Number for a session of a file pool, unique while the sidecar lives. */
-u64 pobj_sidecar_session(struct pobj_sidecar *sc);
-
 struct pobj_pool;
 
 /*

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Sessions: who has a pool open, and who died with it open.
+ *
+ * The sidecar has a word for each slot: the number of the session that has the slot, or 0. Beside
+ * it stands a record lock of one byte, which the kernel drops when the session's process is gone,
+ * all its threads with it: no sooner, so that nothing of the dead is still being stored when a
+ * survivor gets the byte. Where the bytes are is for the backend to say (lock_fd, lock_base and
+ * lock_cmd of the handle). What word and lock say together:
+ *
+ *	word	lock
+ *	0	free	nobody
+ *	0	held	a session that begins or ends, or a look by somebody who comes late
+ *	n	held	session n lives; or its slot is being reaped
+ *	n	free	session n is dead
+ *
+ *	begin	lock; reap whom the word names; store the word
+ *	end	the word to 0; unlock
+ *	reap	word is not 0, lock succeeds, word is still not 0: reap; the word to 0; unlock
+ *
+ * Only who holds the lock stores the word. A kill between any two steps leaves one of the four
+ * states: a reaper that is killed leaves "dead" behind, and the next one reaps the session again.
+ *
+ * Two traps of record locks. They do not keep apart the threads of one process, nor a process and
+ * its own session: so there is one reaper in a process at a time (p->reaping), and it skips its own
+ * slot. A pool that is being opened (begin) is known to one thread only, which has no slot yet.
+ *
+ * On files the locks are of the process kind (why: file.c). On regions they are of the open file
+ * description, on the region file. They go with its last descriptor and mapping; the kernel closes
+ * these after the address space, and a forked child closes what it inherits (fd.c). A child made
+ * behind libc's back keeps its dead parent's session until it execs or ends: late, but not wrong.
+ */
+#include <fcntl.h>
+
+#include "lib/core/side.h"
+#include "lib/errormsg.h"
+#include "lib/file.h"
+#include "lib/session.h"
+#include "lib/sidecar.h"
+
+#if !__has_include("lib/reap.c")
+/* Without the heap the dead have nothing to give back. This goes when lib/reap.c comes. */
+#pragma weak pobj_reap_session
+#define pobj_reap_session(p, dead)	(pobj_reap_session ? pobj_reap_session(p, dead) : 0)
+#endif
+
+static u64 *slot_words(const struct pobj_pool *p)
+{
+	struct pobj_side side;
+
+	pobj_side_layout(&p->super.geom, &side);
+	return (u64 *)((char *)p->sidecar + side.sessions);
+}
+
+/* Pairs with slot_set(): who sees a session gone sees what its reaper did. */
+static u64 slot_get(const u64 *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static void slot_set(u64 *word, u64 session)
+{
+	__atomic_store_n(word, session, __ATOMIC_RELEASE);
+}
+
+/* 1: the slot is ours, 0: another process has it, or -errno. Never waits. */
+static int slot_lock(const struct pobj_pool *p, u32 slot)
+{
+	int err = pobj_file_lock(p->lock_fd, p->lock_cmd, F_WRLCK, p->lock_base + slot);
+
+	if (err == -EAGAIN || err == -EACCES)
+		return 0;
+	if (err)
+		return pobj_err_sys(err, "%s: cannot lock session slot %u", p->path, slot);
+	return 1;
+}
+
+static void slot_unlock(const struct pobj_pool *p, u32 slot)
+{
+	pobj_file_lock(p->lock_fd, p->lock_cmd, F_UNLCK, p->lock_base + slot);
+}
+
+/* ---- begin and end ----------------------------------------------------------------------- */
+
+int pobj_session_begin(struct pobj_pool *p)
+{
+	u64 *words = slot_words(p);
+	u64 dead;
+	int ret;
+	u32 i;
+
+	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
+		ret = slot_lock(p, i);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			continue;
+		dead = slot_get(&words[i]);
+		ret = dead ? pobj_reap_session(p, dead) : 0;
+		if (ret) {
+			slot_unlock(p, i);
+			return ret;
+		}
+		p->slot = i;
+		p->session = __atomic_add_fetch(&p->sidecar->sessions, 1, __ATOMIC_RELAXED);
+		slot_set(&words[i], p->session);
+		return 0;
+	}
+	return pobj_err(-EUSERS, "%s: %u processes have the pool open, no more can", p->path,
+			POBJ_SESSION_SLOTS);
+}
+
+void pobj_session_end(struct pobj_pool *p)
+{
+	if (!p->session)
+		return;
+	slot_set(&slot_words(p)[p->slot], 0);
+	slot_unlock(p, p->slot);
+	p->session = 0;
+}
+
+/* ---- the dead ---------------------------------------------------------------------------- */
+
+/* 1: reaped a session, 0: it lives, or somebody else was quicker; or -errno. */
+static int slot_reap(struct pobj_pool *p, u32 slot, u64 *word)
+{
+	int ret = slot_lock(p, slot);
+	u64 dead;
+
+	if (ret <= 0)
+		return ret;
+	/* Again, now that nobody else stores it: it may have ended, or been reaped. */
+	dead = slot_get(word);
+	ret = dead ? pobj_reap_session(p, dead) : 0;
+	if (dead && !ret) {
+		slot_set(word, 0);
+		ret = 1;
+	}
+	slot_unlock(p, slot);
+	return ret;
+}
+
+int pobj_session_reap(struct pobj_pool *p)
+{
+	u64 *words = slot_words(p);
+	int ret, err = 0, reaped = 0;
+	bool idle = false;
+	u32 i;
+
+	if (!__atomic_compare_exchange_n(&p->reaping, &idle, true, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return 0;
+	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
+		if (i == p->slot || !slot_get(&words[i]))
+			continue;
+		ret = slot_reap(p, i, &words[i]);
+		if (ret < 0)
+			err = ret;	/* others may be reaped all the same */
+		else
+			reaped += ret;
+	}
+	__atomic_store_n(&p->reaping, false, __ATOMIC_RELEASE);
+	return err ? err : reaped;
+}
+
+bool pobj_session_lives(struct pobj_pool *p, u64 session)
+{
+	const u64 *words = slot_words(p);
+	u32 i;
+
+	for (i = 0; session && i < POBJ_SESSION_SLOTS; i++) {
+		if (slot_get(&words[i]) == session)
+			return true;
+	}
+	return false;
+}
