@@ -23,6 +23,25 @@ extern "C" {
 /* Text for the last error of this thread; never NULL, valid until the thread's next failure. */
 const char *pobj_errormsg(void);
 
+/* ---- objects ------------------------------------------------------------------------------ */
+
+/*
+ * What the caller promises of the id it frees by: that it is durable where it stands, because the
+ * library wrote it, or the caller persisted it. Then nothing but it needs to be written: faster by
+ * one line. If the promise is broken, an older id may stand there again after a power cut; the
+ * object is free all the same.
+ */
+#define POBJ_XFREE_DURABLE	(1ULL << 0)
+
+struct pmemoid;
+
+/*
+ * Free the object that *@oidp names and null *@oidp, both or neither, as pmemobj_free() does; that
+ * is this with flags 0. 0, also for a null id; -EINVAL: no object is allocated there, unknown flags;
+ * -EAGAIN: no lane is free. Nothing was changed then.
+ */
+int pobj_xfree(struct pmemoid *oidp, uint64_t flags);
+
 /* ---- regions ---------------------------------------------------------------------------- */
 
 /* pobj_region_info.flags */

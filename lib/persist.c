@@ -56,6 +56,12 @@ static void flush_##name(const struct pobj_media *m, const void *p, u64 len)		\
 		__asm__ __volatile__(#name " %0" : : "m"(*line) : "memory");		\
 		line += LINE_BYTES;							\
 	} while (line < end);								\
+}											\
+											\
+static void flush_line_##name(const struct pobj_media *m, const void *p)		\
+{											\
+	(void)m;									\
+	__asm__ __volatile__(#name " %0" : : "m"(*(const char *)p) : "memory");		\
 }
 
 POBJ_FLUSH_LINES(clwb)
@@ -67,6 +73,12 @@ static void flush_nothing(const struct pobj_media *m, const void *p, u64 len)
 	(void)m;
 	(void)p;
 	(void)len;
+}
+
+static void flush_line_nothing(const struct pobj_media *m, const void *p)
+{
+	(void)m;
+	(void)p;
 }
 
 static int fence_stores(const struct pobj_media *m)
@@ -257,6 +269,7 @@ static pthread_once_t config_once = PTHREAD_ONCE_INIT;
 
 static struct {
 	void (*flush)(const struct pobj_media *m, const void *p, u64 len);
+	void (*flush_line)(const struct pobj_media *m, const void *p);
 	const char *flush_name;
 	int is_pmem;			/* PMEM_IS_PMEM_FORCE: 0, 1, or -1 for unset */
 	int no_flush;			/* PMEM_NO_FLUSH, likewise */
@@ -283,14 +296,17 @@ static void config_init(void)
 
 	/* CLFLUSH and SSE2 are part of every x86-64. */
 	config.flush = flush_clflush;
+	config.flush_line = flush_line_clflush;
 	config.flush_name = "clflush";
 	if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
 		ebx = 0;
 	if ((ebx & bit_CLWB) && env_flag("PMEM_NO_CLWB") != 1) {
 		config.flush = flush_clwb;
+		config.flush_line = flush_line_clwb;
 		config.flush_name = "clwb";
 	} else if ((ebx & bit_CLFLUSHOPT) && env_flag("PMEM_NO_CLFLUSHOPT") != 1) {
 		config.flush = flush_clflushopt;
+		config.flush_line = flush_line_clflushopt;
 		config.flush_name = "clflushopt";
 	}
 
@@ -332,18 +348,22 @@ void pobj_persist_setup(struct pobj_media *m, enum pobj_medium kind)
 	switch (kind) {
 	case POBJ_MEDIUM_CACHED:
 		m->flush = config.flush;
+		m->flush_line = config.flush_line;
 		m->fence = fence_stores;
 		break;
 	case POBJ_MEDIUM_EADR:
 		m->flush = flush_nothing;
+		m->flush_line = flush_line_nothing;
 		m->fence = fence_stores;
 		break;
 	case POBJ_MEDIUM_PAGES:
 		m->flush = flush_pages;
+		m->flush_line = NULL;
 		m->fence = fence_pages;
 		break;
 	case POBJ_MEDIUM_DRAM:
 		m->flush = flush_nothing;
+		m->flush_line = flush_line_nothing;
 		m->fence = fence_nothing;
 		break;
 	}

@@ -14,6 +14,7 @@
 
 #include "lib/backend.h"
 #include "lib/errormsg.h"
+#include "lib/heap.h"
 #include "lib/registry.h"
 #include "lib/session.h"
 #include "lib/sidecar.h"
@@ -63,6 +64,7 @@ static void pool_drop(struct pobj_pool *p)
 {
 	int saved = errno;
 
+	pobj_heap_detach(p);
 	pobj_session_end(p);
 	p->backend->close(p);
 	if (p->reserve)
@@ -181,6 +183,8 @@ static struct pobj_pool *pool_open(const char *path, const char *layout,
 		err = p->backend->sidecar(p);
 	if (!err)
 		err = pobj_sidecar_join(p->sidecar, &p->super, p->path);
+	if (!err)
+		err = pobj_heap_attach(p);
 	if (!err)
 		err = pobj_session_begin(p);
 	if (!err)

@@ -22,6 +22,7 @@
 
 struct pobj_backend;
 struct pobj_sidecar;
+struct pobj_heap;
 
 #define POBJ_HANDLE_BYTES	16384
 
@@ -45,6 +46,7 @@ struct pobj_sidecar;
  * @alone: while opening: nobody else has the pool open
  * @broken: a write to the medium failed: nothing may be changed until the pool is opened anew
  * @made: while creating: the file is ours to remove
+ * @heap: this process' part of the heap (lib/heap.h)
  * @user_data: the caller's
  * @path: as given to open, for messages
  */
@@ -69,6 +71,7 @@ struct pobj_pool {
 	bool alone;
 	bool broken;
 	bool made;
+	struct pobj_heap *heap;
 	void *user_data;
 	char path[4096];
 };

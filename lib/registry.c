@@ -120,6 +120,14 @@ void pobj_registry_remove(struct pobj_pool *p)
 	forget_cached();
 }
 
+bool pobj_registry_holds(const struct pobj_pool *p)
+{
+	const uintptr_t base = (uintptr_t)p + POBJ_HANDLE_BYTES;
+	struct open_pool *o = find_by_address(base);
+
+	return o && atomic_load_explicit(&o->base, memory_order_relaxed) == base;
+}
+
 int pobj_registry_each(int (*each)(struct pobj_pool *p, const void *arg), const void *arg)
 {
 	unsigned int i, n = atomic_load_explicit(&high_water, memory_order_relaxed);

@@ -15,6 +15,9 @@ void pobj_registry_remove(struct pobj_pool *p);
 
 #define POBJ_OPEN_MAX	1024U
 
+/* Under the lock: is there a pool open whose handle is @p? @p is not looked into. */
+bool pobj_registry_holds(const struct pobj_pool *p);
+
 /* Under the lock: call @each for every open pool until it returns non-zero; that is returned. */
 int pobj_registry_each(int (*each)(struct pobj_pool *p, const void *arg), const void *arg);
 

@@ -14,7 +14,7 @@
 #include "lib/core/lane.h"
 #include "lib/core/line.h"
 #include "lib/errormsg.h"
-#include "lib/pool.h"
+#include "lib/heap.h"
 #include "lib/sidecar.h"
 #include "libpmemobj/pool_base.h"
 
@@ -55,64 +55,18 @@ static int root_check(const struct pobj_pool *p, const struct root *r)
 	return 0;
 }
 
-/* Reads of a pool in use need no system call each: a bad page raises SIGBUS, as for the caller. */
-static int read_in_use(const struct pobj_media *m, void *dst, u64 off, u64 len)
-{
-	memcpy(dst, pobj_media_ptr(m, off), len);
-	return 0;
-}
-
-/* First run of @pages free pages. 0; -ENOMEM; -EUCLEAN. */
-static int find_free(const struct pobj_pool *p, u64 pages, u64 *first)
-{
-	const struct pobj_media m = { .base = p->media.base, .size = p->media.size,
-				      .read = read_in_use };
-	const struct pobj_geom *g = &p->super.geom;
-	struct pobj_finding f;
-	struct pobj_line l;
-	u64 page, run = 0, largest = 0;
-	int err;
-
-	for (page = 0; page < g->page_cnt; page += l.pages) {
-		pobj_line_read(&m, g, page, &l);
-		err = pobj_line_check(g, page, &l, &f);
-		if (err)
-			return pobj_err_finding(err, p->path, &f);
-		if (l.kind != POBJ_M_FREE) {
-			run = 0;
-			continue;
-		}
-		if (++run == pages) {
-			*first = page + 1 - pages;
-			return 0;
-		}
-		if (run > largest)
-			largest = run;
-	}
-	return pobj_err(-ENOMEM,
-			"%s: the root needs %llu bytes in one piece, the largest free piece has %llu",
-			p->path, (unsigned long long)(pages << g->page_shift),
-			(unsigned long long)(largest << g->page_shift));
-}
-
-/* Fill the new span (old contents, zeros, constructor), and its line but for the header. */
-static int root_fill(struct pobj_pool *p, const struct root *old, u64 page, u64 size,
+/* Fill the new span: old contents, zeros, constructor. */
+static int root_fill(struct pobj_pool *p, const struct root *old, const struct pobj_spot *spot,
 		     pmemobj_constr constructor, void *arg)
 {
-	const struct pobj_geom *g = &p->super.geom;
-	struct pobj_m_line *line = pobj_media_ptr(&p->media, pobj_geom_line(g, page));
-	char *object = pobj_media_ptr(&p->media, pobj_geom_page(g, page));
-	u64 bytes = pobj_geom_pages(g, size) << g->page_shift;
+	char *object = pobj_media_ptr(&p->media, spot->off);
 
 	if (old->size)
 		pobj_store_copy(&p->media, object, pobj_media_ptr(&p->media, old->off), old->size);
-	pobj_store_fill(&p->media, object + old->size, 0, bytes - old->size);
+	pobj_store_fill(&p->media, object + old->size, 0, spot->size - old->size);
 	if (constructor && constructor(pobj_pool_pop(p), object, arg))
 		return pobj_err(-ECANCELED, "%s: the root's constructor cancelled", p->path);
-	pobj_flush(&p->media, object, bytes);
-	/* Not flushed here: the header comes later in the same line, and takes them along (P1). */
-	pobj_store64(&p->media, &line->type, 0);
-	pobj_store64(&p->media, &line->large.size, size);
+	pobj_flush(&p->media, object, spot->size);
 	return 0;
 }
 
@@ -153,23 +107,37 @@ static int root_move(struct pobj_pool *p, const struct root *old, u64 page, u64 
 	return pobj_err_sys(err, "%s: the root cannot be written", p->path);
 }
 
+/* The span of a root is taken as any large object's; the calling thread's lane covers it. */
 static int root_make(struct pobj_pool *p, struct root *r, u64 size, pmemobj_constr constructor,
 		     void *arg)
 {
+	const struct pobj_geom *g = &p->super.geom;
+	struct pobj_tlane *tl = pobj_tlane_of(pobj_pool_pop(p));
+	struct pobj_spot spot;
 	u64 page = 0;
 	int err;
 
-	if (size > pobj_geom_data_bytes(&p->super.geom))
-		return pobj_err(-ENOMEM, "%s: a root of %llu bytes does not fit the pool", p->path,
-				(unsigned long long)size);
-	err = find_free(p, pobj_geom_pages(&p->super.geom, size), &page);
-	if (!err)
-		err = root_fill(p, r, page, size, constructor, arg);
-	if (!err)
-		err = root_move(p, r, page, size);
+	if (!tl)
+		return -errno;
+	err = pobj_large_take(tl, size, 0, &spot);
 	if (err)
+		return pobj_take_failed(p, size, err);
+	if (r->size) {
+		page = pobj_geom_page_of(g, r->off);
+		pobj_span_build(p->heap, page, pobj_geom_pages(g, r->size));
+	}
+	err = root_fill(p, r, &spot, constructor, arg);
+	if (!err)
+		err = root_move(p, r, spot.page, size);
+	if (err) {
+		if (!p->broken)
+			pobj_large_cancel(tl, &spot);
 		return err;
-	r->off = pobj_geom_page(&p->super.geom, page);
+	}
+	pobj_large_settle(tl, &spot);
+	if (r->size)
+		pobj_span_give(p->heap, tl->side, page, pobj_geom_pages(g, r->size));
+	r->off = spot.off;
 	r->size = size;
 	return 0;
 }

@@ -15,7 +15,7 @@
  *	n	free	session n is dead
  *
  *	begin	lock; reap whom the word names; store the word
- *	end	the word to 0; unlock
+ *	end	the word to 0 (but after a failed write: then it is dead); unlock
  *	reap	word is not 0, lock succeeds, word is still not 0: reap; the word to 0; unlock
  *
  * Only who holds the lock stores the word. A kill between any two steps leaves one of the four
@@ -37,12 +37,6 @@
 #include "lib/file.h"
 #include "lib/session.h"
 #include "lib/sidecar.h"
-
-#if !__has_include("lib/reap.c")
-/* Without the heap the dead have nothing to give back. This goes when lib/reap.c comes. */
-#pragma weak pobj_reap_session
-#define pobj_reap_session(p, dead)	(pobj_reap_session ? pobj_reap_session(p, dead) : 0)
-#endif
 
 static u64 *slot_words(const struct pobj_pool *p)
 {
@@ -114,7 +108,9 @@ void pobj_session_end(struct pobj_pool *p)
 {
 	if (!p->session)
 		return;
-	slot_set(&slot_words(p)[p->slot], 0);
+	/* After a failed write its lanes are left as they are: for a reaper to recover. */
+	if (!p->broken)
+		slot_set(&slot_words(p)[p->slot], 0);
 	slot_unlock(p, p->slot);
 	p->session = 0;
 }

@@ -17,6 +17,7 @@
  * @boot_id: of the kernel that runs; a sidecar found from another boot is stale
  * @run_id: number of this sidecar, never 0: a new one begins when nobody has the pool open
  * @sessions: sessions begun so far
+ * @lanes_used: lanes that were ever taken, + 1
  * @pool_lock: serialises what is done through lane 0: making and growing the root
  *
  * All zero is a valid beginning. Every word moves once, by compare-and-swap from 0, to a value
@@ -29,7 +30,8 @@ struct pobj_sidecar {
 	u8 boot_id[POBJ_BOOT_ID_BYTES];
 	u64 run_id;
 	u64 sessions;
-	u64 reserved[6];
+	u64 lanes_used;
+	u64 reserved[5];
 	union {
 		pthread_mutex_t pool_lock;
 		u64 pool_lock_line[8];	/* a line of its own */

@@ -52,6 +52,12 @@ void *pmemobj_direct(PMEMoid oid);
 /* Object id of an address; OID_NULL if no open pool holds it. */
 PMEMoid pmemobj_oid(const void *addr);
 
+/* The type number given at allocation; 0 for OID_NULL and if the pool is not open here. */
+uint64_t pmemobj_type_num(PMEMoid oid);
+
+/* Bytes that the caller may use, at least those asked for; 0 for OID_NULL. */
+size_t pmemobj_alloc_usable_size(PMEMoid oid);
+
 /* Pool of an object or address; NULL if it is not open here. */
 PMEMobjpool *pmemobj_pool_by_oid(PMEMoid oid);
 PMEMobjpool *pmemobj_pool_by_ptr(const void *addr);
@@ -92,6 +98,44 @@ static inline void *pmemobj_direct_inline(PMEMoid oid)
 #define pmemobj_direct(...) pmemobj_direct_inline(__VA_ARGS__)
 #endif
 #endif
+
+/* ---- allocation: what its variants share ------------------------------------------------- */
+
+/*
+ * Largest object: 2^32 - 1 pages of 4 KiB. What a pool really has room for is less; asking for more
+ * than that is ENOMEM.
+ */
+#define PMEMOBJ_MAX_ALLOC_SIZE	((size_t)0xffffffffU << 12)
+
+/*
+ * Flags of pmemobj_xalloc and pmemobj_xreserve. Class and arena numbers take 16 bits each and are
+ * or'ed to the flags; both are EINVAL as long as pmemobj_ctl_* does not exist. NO_FLUSH is for
+ * transactions only.
+ */
+#define POBJ_XALLOC_ZERO	((uint64_t)1 << 0)	/* zeroed, and that is durable */
+#define POBJ_XALLOC_NO_FLUSH	((uint64_t)1 << 1)	/* commit does not flush the object */
+#define POBJ_ARENA_ID(id)	((uint64_t)(id) << 32)	/* 0: the arena of the thread */
+#define POBJ_CLASS_ID(id)	((uint64_t)(id) << 48)	/* 0: by size */
+#define POBJ_XALLOC_ARENA_MASK	POBJ_ARENA_ID(0xffff)
+#define POBJ_XALLOC_CLASS_MASK	POBJ_CLASS_ID(0xffff)
+
+/* ---- transient variables in a pool ------------------------------------------------------- */
+
+/* Says for which life of the pool the value beside it was made. Zero it when the object is made. */
+struct pmemvlt {
+	uint64_t runid;
+};
+
+/* A value of type @t with its pmemvlt: struct { vlt; value; }. */
+#define PMEMvlt(t) struct { struct pmemvlt vlt; t value; }
+
+/*
+ * @ptr, after @constr(@ptr, @arg) was called once in this life of the pool, which ends when the
+ * last process closes it. @size: bytes at @ptr. NULL if the constructor returned non-zero; then
+ * the next call tries again. Thread-safe, among processes as well. Every access goes through here.
+ */
+void *pmemobj_volatile(PMEMobjpool *pop, struct pmemvlt *vlt, void *ptr, size_t size,
+		       int (*constr)(void *ptr, void *arg), void *arg);
 
 /* ---- durability: also on ranges that no object covers ------------------------------------ */
 

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 #define PMEMOBJ_MIN_POOL ((size_t)(8 * 1024 * 1024))	/* least size of a new pool */
+#define PMEMOBJ_MIN_PART ((size_t)(2 * 1024 * 1024))	/* least size of a file of a pool set */
 
 /*
  * A path "pobj:NAME" names a region of /dev/pobj, NAME being the UUID of its pool or the name of

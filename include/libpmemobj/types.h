@@ -70,6 +70,10 @@
 #define TOID_EQUALS(lhs, rhs) \
 	(OID_EQUALS((lhs).oid, (rhs).oid) && sizeof((lhs)._type == (rhs)._type) != 0)
 
+/* As stored with the object, against the type in the program: a look-up in the pool. */
+#define TOID_VALID(o)		(pmemobj_type_num((o).oid) == TOID_TYPE_NUM_OF(o))
+#define OID_INSTANCEOF(o, t)	(pmemobj_type_num(o) == TOID_TYPE_NUM(t))
+
 /* Address of the object, to write or to read it; NULL for a null id. */
 #define DIRECT_RW(o)		((TOID_TYPEOF(o) *)pmemobj_direct((o).oid))
 #define DIRECT_RO(o)		((const TOID_TYPEOF(o) *)pmemobj_direct((o).oid))

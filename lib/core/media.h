@@ -28,6 +28,7 @@
  * @read: copy @len bytes at @off out to @dst; 0, or -EIO where the medium cannot be read. The
  *	caller has checked the bounds
  * @flush: start writing back the lines of [@p, @p + @len)
+ * @flush_line: the same for the one line that holds @p; NULL: @flush does it
  * @fence: wait for this thread's flushes; 0 or -errno (only msync and fsync can fail)
  */
 struct pobj_media {
@@ -36,6 +37,7 @@ struct pobj_media {
 	bool lines_tear;
 	int (*read)(const struct pobj_media *m, void *dst, u64 off, u64 len);
 	void (*flush)(const struct pobj_media *m, const void *p, u64 len);
+	void (*flush_line)(const struct pobj_media *m, const void *p);
 	int (*fence)(const struct pobj_media *m);
 };
 
@@ -50,9 +52,23 @@ static inline bool pobj_media_holds(const struct pobj_media *m, u64 off, u64 len
 	return off <= m->size && len <= m->size - off;
 }
 
-static inline void pobj_raw_words(__le64 *dst, const __le64 *src, u32 cnt)
+static inline __attribute__((always_inline)) void pobj_raw_words(__le64 *dst, const __le64 *src,
+								u32 cnt)
 {
 	u32 i;
+
+	/* A whole line, the commonest: eight stores and no loop. */
+	if (__builtin_constant_p(cnt) && cnt == POBJ_M_LINE / sizeof(__le64)) {
+		pobj_env_store64(&dst[0], src[0]);
+		pobj_env_store64(&dst[1], src[1]);
+		pobj_env_store64(&dst[2], src[2]);
+		pobj_env_store64(&dst[3], src[3]);
+		pobj_env_store64(&dst[4], src[4]);
+		pobj_env_store64(&dst[5], src[5]);
+		pobj_env_store64(&dst[6], src[6]);
+		pobj_env_store64(&dst[7], src[7]);
+		return;
+	}
 
 	for (i = 0; i < cnt; i++)
 		pobj_env_store64(&dst[i], src[i]);
@@ -105,6 +121,7 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m);
 	pobj_trace_xor(POBJ_SITE(POBJ_SITE_STORE), (m), (dst), (bits))
 #define pobj_flush(m, p, len) \
 	pobj_trace_flush(POBJ_SITE(POBJ_SITE_FLUSH), (m), (p), (len))
+#define pobj_flush_line(m, p)	pobj_flush((m), (p), 1)
 #define pobj_fence(m) \
 	pobj_trace_fence(POBJ_SITE(POBJ_SITE_FENCE), (m))
 
@@ -122,6 +139,9 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m);
 #define pobj_store_xor(m, dst, bits) \
 	((void)(m), pobj_env_xor64((dst), (bits)))
 #define pobj_flush(m, p, len)	((m)->flush((m), (p), (len)))
+/* The line that holds @p. */
+#define pobj_flush_line(m, p) \
+	((m)->flush_line ? (m)->flush_line((m), (p)) : (m)->flush((m), (p), 1))
 #define pobj_fence(m)		((m)->fence((m)))
 
 #endif /* POBJ_TRACE */

@@ -55,6 +55,7 @@
 #define POBJ_SECTION_PAGES	(POBJ_GROUP_PAGES * POBJ_SECTION_GROUPS)
 #define POBJ_MAP_BUILT		(1ULL << 63)
 #define POBJ_MAP_PAGES		0xffffffffULL
+#define POBJ_MAP_VERSION	(1ULL << 32)	/* one step of it; 31 bits, wraps */
 
 #define POBJ_RING_CNT		4U	/* frees whose entries are not retired: three at most */
 #define POBJ_HOLD_CNT		65536U	/* as many objects as one entry can name */
@@ -84,7 +85,8 @@ struct pobj_side_lane {
 
 /**
  * struct pobj_side_group - POBJ_GROUP_PAGES pages
- * @map: 0, or POBJ_MAP_BUILT | a bit for each page in use
+ * @map: 0, or POBJ_MAP_BUILT | version << 32 | a bit for each page in use. Each change has another
+ *	version: who judged it by what he read elsewhere must notice any change since
  * @room: a bit for each (hashed) class and type: an unowned slab here may have room
  * @types: a bit for each (hashed) type: a span here may hold objects of it
  * @owned: a bit for each page: here begins a span that has an owner

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Actions: reserve objects, say what else shall change, and publish all of it at once.
+ *
+ * A reservation is volatile: two words for 64 objects in the sidecar, one that the owner of the slab
+ * stores and one that everybody else toggles (lib/core/side.h V2, V4, V5), as with the state on the
+ * medium. So one thread may reserve, and another publish or cancel. It belongs to the session: no
+ * process but ours touches the slab until it is published, cancelled, or the session ends.
+ */
+#include "lib/errormsg.h"
+#include "lib/heap.h"
+#include "libpmemobj/action_base.h"
+
+enum kind { KIND_RESERVED = 1, KIND_FREE, KIND_SET };
+
+/**
+ * struct action - what is in a struct pobj_action
+ * @type, @pad: as in the public one
+ * @off, @usable: public, too
+ * @page, @idx, @pages: the object
+ * @kind: enum kind
+ * @value: of the word at @off
+ */
+struct action {
+	u32 type;
+	u32 pad[3];
+	u64 off;
+	u64 usable;
+	u64 page;
+	u64 idx;
+	u64 pages;
+	u64 kind;
+	u64 value;
+};
+
+_Static_assert(sizeof(struct action) <= sizeof(struct pobj_action), "an action fits");
+_Static_assert(offsetof(struct action, off) == offsetof(struct pobj_action, heap.offset),
+	       "public offset");
+_Static_assert(offsetof(struct action, usable) == offsetof(struct pobj_action, heap.usable_size),
+	       "public size");
+
+/* ---- reservations ------------------------------------------------------------------------ */
+
+/* The object of a reservation, for the lane at hand. */
+static void action_spot(const struct pobj_tlane *tl, const struct action *a,
+			struct pobj_spot *spot)
+{
+	struct pobj_heap *h = tl->p->heap;
+
+	*spot = (struct pobj_spot){
+		.page = a->page, .off = a->off, .size = a->usable, .pages = a->pages,
+		.line = pobj_media_ptr(&h->media, pobj_geom_line(h->g, a->page)),
+		.idx = (u32)a->idx,
+	};
+	if (!pobj_spot_is_large(spot) &&
+	    __atomic_load_n(&h->pages[a->page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1)
+		spot->slab = tl->slab[h->pages[a->page].slot];
+}
+
+/* Mark as reserved, or no more. Owner: plainly; others: LOCKed. */
+static void reserved_toggle(struct pobj_heap *h, const struct pobj_spot *spot)
+{
+	struct pobj_side_page *side = &h->pages[spot->page];
+	const u64 bit = 1ULL << spot->idx % 64;
+	u64 *a = &side->reserved_a[spot->idx / 64];
+
+	if (spot->slab)
+		__atomic_store_n(a, *a ^ bit, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_xor(&side->reserved_b[spot->idx / 64], bit, __ATOMIC_ACQ_REL);
+}
+
+PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
+			 uint64_t type_num, uint64_t flags)
+{
+	struct pobj_tlane *tl = pobj_tlane_of(pop);
+	struct action *a = (struct action *)act;
+	PMEMoid oid = { 0, 0 };
+	struct pobj_spot spot;
+	int err;
+
+	if (!tl)
+		return oid;
+	if (!size || (flags & ~(POBJ_XALLOC_ZERO | POBJ_XALLOC_NO_FLUSH))) {
+		pobj_err(-EINVAL, "%s: an object of %zu bytes with flags 0x%llx", tl->p->path,
+			 size, (unsigned long long)flags);
+		return oid;
+	}
+	err = pobj_take(tl, size, type_num, true, &spot);
+	if (err) {
+		pobj_take_failed(tl->p, size, err);
+		return oid;
+	}
+	if (flags & POBJ_XALLOC_ZERO)
+		pobj_persist_set(&tl->p->media, pobj_media_ptr(&tl->p->media, spot.off), 0,
+				 spot.size, 0);
+	if (!pobj_spot_is_large(&spot)) {
+		reserved_toggle(tl->p->heap, &spot);
+		pobj_slab_settle(spot.slab, spot.idx, false);
+	}
+	*a = (struct action){
+		.type = POBJ_ACTION_TYPE_HEAP, .off = spot.off, .usable = spot.size,
+		.page = spot.page, .idx = spot.idx, .pages = spot.pages, .kind = KIND_RESERVED,
+	};
+	oid.pool_uuid_lo = tl->p->uuid_lo;
+	oid.off = spot.off;
+	return oid;
+}
+
+PMEMoid pmemobj_reserve(PMEMobjpool *pop, struct pobj_action *act, size_t size, uint64_t type_num)
+{
+	return pmemobj_xreserve(pop, act, size, type_num, 0);
+}
+
+/* ---- what else shall change -------------------------------------------------------------- */
+
+void pmemobj_defer_free(PMEMobjpool *pop, PMEMoid oid, struct pobj_action *act)
+{
+	struct action *a = (struct action *)act;
+
+	(void)pop;
+	*a = (struct action){ .type = POBJ_ACTION_TYPE_HEAP, .off = oid.off, .kind = KIND_FREE };
+}
+
+void pmemobj_set_value(PMEMobjpool *pop, struct pobj_action *act, uint64_t *ptr, uint64_t value)
+{
+	struct action *a = (struct action *)act;
+
+	*a = (struct action){
+		.type = POBJ_ACTION_TYPE_MEM, .off = (u64)((char *)ptr - (char *)pop),
+		.kind = KIND_SET, .value = value,
+	};
+}
+
+/* ---- publish and cancel ------------------------------------------------------------------ */
+
+/* Add an action to the operation. 0 or -EINVAL with a message. */
+static int action_add(struct pobj_op *op, const struct action *a)
+{
+	struct pobj_tlane *tl = op->tl;
+	struct pobj_heap *h = tl->p->heap;
+	struct pobj_spot spot;
+
+	switch (a->kind) {
+	case KIND_RESERVED:
+		action_spot(tl, a, &spot);
+		pobj_op_alloc(op, &spot, 0);
+		return 0;
+	case KIND_FREE:
+		if (pobj_object_at(h, tl, a->off, &spot) || spot.root)
+			break;
+		pobj_op_free(op, &spot);
+		return 0;
+	case KIND_SET:
+		if (!pobj_word_ok(h, a->off))
+			break;
+		pobj_op_word(op, a->off, a->value);
+		return 0;
+	}
+	return pobj_err(-EINVAL, "%s: an action names no object or word of the pool (offset 0x%llx)",
+			tl->p->path, (unsigned long long)a->off);
+}
+
+/* Drop what was put together. */
+static void op_drop(struct pobj_op *op)
+{
+	op->cnt = 0;
+	op->err = -ECANCELED;
+	pobj_op_commit(op);
+}
+
+int pmemobj_publish(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
+{
+	struct pobj_tlane *tl = pobj_tlane_of(pop);
+	const struct action *a;
+	struct pobj_spot spot;
+	struct pobj_op op;
+	size_t i;
+	int err = 0;
+
+	if (!tl)
+		return -1;
+	pobj_op_begin(&op, tl);
+	for (i = 0; i < actvcnt && !err; i++)
+		err = action_add(&op, (const struct action *)&actv[i]);
+	if (err) {
+		op_drop(&op);
+		errno = -err;
+		return -1;
+	}
+	err = pobj_op_commit(&op);
+	if (err) {
+		pobj_take_failed(tl->p, 0, err);
+		return -1;
+	}
+	for (i = 0; i < actvcnt; i++) {
+		a = (const struct action *)&actv[i];
+		if (a->kind != KIND_RESERVED)
+			continue;
+		action_spot(tl, a, &spot);
+		if (pobj_spot_is_large(&spot))
+			pobj_large_settle(tl, &spot);
+		else
+			reserved_toggle(tl->p->heap, &spot);
+	}
+	return 0;
+}
+
+void pmemobj_cancel(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
+{
+	struct pobj_tlane *tl = pobj_tlane_of(pop);
+	const struct action *a;
+	struct pobj_spot spot;
+	size_t i;
+
+	for (i = 0; tl && i < actvcnt; i++) {
+		a = (const struct action *)&actv[i];
+		if (a->kind != KIND_RESERVED)
+			continue;
+		action_spot(tl, a, &spot);
+		if (pobj_spot_is_large(&spot)) {
+			pobj_large_cancel(tl, &spot);
+			continue;
+		}
+		reserved_toggle(tl->p->heap, &spot);
+		if (spot.slab)
+			spot.slab->avail[spot.idx / 64] |= 1ULL << spot.idx % 64;
+		__atomic_store_n(&tl->side->frees, tl->side->frees + 1, __ATOMIC_RELEASE);
+	}
+}

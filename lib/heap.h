@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The heap of an open pool, as this process works on it. What processes share is in the pool and in
+ * the sidecar (lib/core/side.h has the rules V1 to V9); what stands here is private, and can be lost
+ * at any instruction: it is rebuilt from the shared state.
+ *
+ * From a request down: alloc.c, action.c, list.c (what the caller asks for) -> slab.c, large.c (which
+ * object) -> span.c (which pages), tlane.c (by which lane) -> lib/core/change.c (how it becomes
+ * durable). object.c finds objects by their ids, iterate.c one after the other, reap.c cleans up after
+ * the dead.
+ */
+#ifndef POBJ_LIB_HEAP_H
+#define POBJ_LIB_HEAP_H
+
+#include <pthread.h>
+
+#include "lib/core/lane.h"
+#include "lib/core/line.h"
+#include "lib/core/object.h"
+#include "lib/core/side.h"
+#include "lib/pool.h"
+#include "lib/sidecar.h"
+
+#define POBJ_UNLIKELY(c)	__builtin_expect(!!(c), 0)
+
+/* Bits of the groups' filters (lib/core/side.h V7): a type; objects of a size and type. */
+#define POBJ_TYPE_BIT(type)	(1ULL << ((u64)(type) * 0x9e3779b97f4a7c15ULL >> 58))
+#define POBJ_ROOM_BIT(size, type, mixed) \
+	POBJ_TYPE_BIT((u64)(type) * 8191 + (size) * 2 + (mixed))
+
+/* ---- size classes (class.c) -------------------------------------------------------------- */
+
+#define POBJ_CLASSES		36
+#define POBJ_CLASS_MAX		16384U	/* larger objects have spans of their own */
+
+/**
+ * struct pobj_class - objects of one size
+ * @size: bytes, a multiple of 16
+ * @pages: of a slab that wastes little; a slab may have fewer
+ */
+struct pobj_class {
+	u32 size;
+	u32 pages;
+};
+
+/* Class of @size, which is 1 .. POBJ_CLASS_MAX. */
+u32 pobj_class_of(size_t size);
+
+/* Set up the classes for pools of geometry @g. */
+void pobj_classes_make(struct pobj_class *classes, const struct pobj_geom *g);
+
+/* Objects of @size that a slab of @pages holds; @mixed: with their type numbers. */
+u32 pobj_class_count(const struct pobj_geom *g, u32 size, u32 pages, bool mixed);
+
+/* ---- slabs (slab.c) ---------------------------------------------------------------------- */
+
+/*
+ * A lane owns at most this many slabs of one class and type between operations, beside those with
+ * reservations. So what a thread that stopped can keep from others is POBJ_SLABS_OWNED slabs for
+ * each class and type it used (K of the design), and ENOMEM can come early by no more.
+ */
+#define POBJ_SLABS_OWNED	8U
+
+struct pobj_tlane;
+
+/**
+ * struct pobj_slab - a slab that a lane of this process owns
+ * @page: of its head
+ * @line: its line
+ * @side: its record in the sidecar
+ * @off: of object 0
+ * @type: type number of its objects; mixed: 0
+ * @size: bytes of an object
+ * @cnt: objects
+ * @mixed: objects have type numbers of their own
+ * @avail: objects that the lane may hand out
+ * @taken: objects that an operation in flight has
+ * @set: the lane's slabs of that class and type; NULL: kept for its reservations only
+ * @index: in tl->slabs
+ */
+struct pobj_slab {
+	u64 page;
+	struct pobj_m_line *line;
+	struct pobj_side_page *side;
+	u64 off;
+	u64 type;
+	u32 size;
+	u32 cnt;
+	bool mixed;
+	u64 avail[POBJ_M_SLAB_PAIRS];
+	u64 taken[POBJ_M_SLAB_PAIRS];
+	struct pobj_slab_set *set;
+	u32 index;
+};
+
+/**
+ * struct pobj_slab_set - a lane's slabs of one class and type
+ * @type, @cls: the key; @mixed: of any type, then @type is 0
+ * @next: set with the same hash
+ * @slab: owned ones, @cnt of them
+ * @cur: the one to look at first
+ * @cursor: group where the search for a slab to adopt goes on
+ * @missed: pobj_heap_frees() + 1 before the last search of the whole pool that found none
+ */
+struct pobj_slab_set {
+	u64 type;
+	u32 cls;
+	bool mixed;
+	struct pobj_slab_set *next;
+	struct pobj_slab *slab[POBJ_SLABS_OWNED];
+	u32 cnt;
+	u32 cur;
+	u64 cursor;
+	u64 missed;
+};
+
+/**
+ * struct pobj_spot - an object, found or handed out: where it and its state are
+ * @page: of the head of its span
+ * @idx: in the slab; POBJ_M_REF_LARGE
+ * @off: of the object
+ * @size: bytes that the caller may use
+ * @slab: the slab if the lane at hand owns it, else NULL
+ * @line: line of the head
+ * @pages: large: of the span
+ * @root: it is the root object
+ */
+struct pobj_spot {
+	u64 page;
+	u64 off;
+	u64 size;
+	u64 pages;
+	struct pobj_m_line *line;
+	struct pobj_slab *slab;
+	u32 idx;
+	bool root;
+};
+
+static inline u64 pobj_spot_ref(const struct pobj_spot *s)
+{
+	return pobj_ref(s->page, s->idx);
+}
+
+static inline bool pobj_spot_is_large(const struct pobj_spot *s)
+{
+	return s->idx == POBJ_M_REF_LARGE;
+}
+
+/* ---- lanes in the hands of threads (tlane.c) --------------------------------------------- */
+
+#define POBJ_SET_HASH	64U
+
+/**
+ * struct pobj_tlane - a lane that this process has, and the slabs it owns
+ * @log: the lane's log
+ * @p: the pool
+ * @side: what others know of it
+ * @holds: its holds (lib/core/side.h)
+ * @ring_seq: sequences of the entries behind side->ring
+ * @set: slab sets by hash; @last the one used last
+ * @sets_of: typed sets of each class
+ * @slab: owned slabs, NULL where there is none, @slab_cnt places
+ * @larges: large objects that are taken or reserved, owned by this lane (changed by all threads)
+ * @cursor: group where the search for pages goes on
+ * @large_cursor: the same for large objects
+ * @missed: by number of pages: pobj_heap_frees() + 1 before the last search that found no such run
+ * @large_missed: the same for runs of @large_missed_pages
+ * @next: in the heap's list; @parked: no thread has it, but reservations name it
+ * @thread: whose it is
+ */
+struct pobj_tlane {
+	struct pobj_lane log;
+	struct pobj_pool *p;
+	struct pobj_side_lane *side;
+	u64 *holds;
+	u64 ring_seq[POBJ_RING_CNT];
+	struct pobj_slab_set *last;
+	struct pobj_slab_set *set[POBJ_SET_HASH];
+	u32 sets_of[POBJ_CLASSES];
+	struct pobj_slab **slab;
+	u32 slab_cnt;
+	u32 larges;
+	u64 cursor;
+	u64 large_cursor;
+	u64 missed[POBJ_GROUP_PAGES + 1];
+	u64 large_missed;
+	u64 large_missed_pages;
+	struct pobj_tlane *next;
+	bool parked;
+	pthread_t thread;
+};
+
+/**
+ * struct pobj_heap - this process' part of a pool's heap
+ * @media: as the pool's, but reads are plain loads
+ * @g: geometry
+ * @side: areas of the sidecar; @sessions, @lanes, @holds, @groups, @pages: where they are mapped
+ * @lanes_used: in its head: lanes that were ever taken, + 1
+ * @group_cnt: groups of pages
+ * @classes: size classes
+ * @open_id: number of this opening, unique in the process
+ * @lock: protects @tlanes; never held while anything of the pool changes
+ * @tlanes: lanes of this process; @by_lane: the same by number
+ */
+struct pobj_heap {
+	struct pobj_media media;
+	const struct pobj_geom *g;
+	struct pobj_side side;
+	u64 *sessions;
+	struct pobj_side_lane *lanes;
+	u64 *holds;
+	struct pobj_side_group *groups;
+	struct pobj_side_page *pages;
+	u64 *lanes_used;
+	u64 group_cnt;
+	struct pobj_class classes[POBJ_CLASSES];
+	u64 open_id;
+	pthread_mutex_t lock;
+	struct pobj_tlane *tlanes;
+	struct pobj_tlane *by_lane[POBJ_LANES_MAX];
+};
+
+/* Set up p->heap, whose superblock is loaded and whose sidecar is joined. 0 or -ENOMEM. */
+int pobj_heap_attach(struct pobj_pool *p);
+
+/*
+ * Give back all lanes of this process and free p->heap. Other threads of the process use the pool no
+ * more.
+ */
+void pobj_heap_detach(struct pobj_pool *p);
+
+/*
+ * The calling thread's lane of @pop; it takes one at its first operation. NULL with errno and message:
+ * EINVAL: not open here (a forked child); EAGAIN: no lane is free; EIO: an earlier write failed.
+ */
+struct pobj_tlane *pobj_tlane_of(PMEMobjpool *pop);
+
+/* A write failed: what reached the medium is not known. Marks the pool broken; returns @err. */
+int pobj_heap_broken(struct pobj_pool *p, int err);
+
+/* Objects freed and slabs given up so far, by all: a search that failed is repeated after it rose. */
+u64 pobj_heap_frees(const struct pobj_heap *h);
+
+/* Lanes that were ever taken, + 1. */
+u32 pobj_heap_lanes(const struct pobj_heap *h);
+
+/* Give back those parked lanes of this process that need not be kept any more. */
+void pobj_tlanes_sweep(struct pobj_pool *p);
+
+/*
+ * For the reaper, and for close: give back all spans that lane @by owns, its reservations included,
+ * and what its intent and holds speak of (reap.c). The lane's log is recovered.
+ */
+void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by);
+
+/* ---- lists of what is freed (quarantine.c) ----------------------------------------------- */
+
+/* List object @ref (large: with @pages) before it is freed by an entry of its own. */
+void pobj_ring_add(struct pobj_tlane *tl, u64 ref, u64 pages);
+
+/* Take out what is retired for good, and give back the pages of large ones. */
+void pobj_ring_clean(struct pobj_tlane *tl);
+
+/* Retire all frees of the lane and empty its ring. 0 or what fence says. */
+int pobj_ring_retire(struct pobj_tlane *tl);
+
+/* Take those objects of the slab at @page that are in the lane's own ring out of @bits. */
+void pobj_ring_mask(const struct pobj_tlane *tl, u64 page, u64 bits[POBJ_M_SLAB_PAIRS]);
+
+/* The same for rings and holds of all lanes @but one. */
+void pobj_quarantine_mask(const struct pobj_heap *h, u64 page, u64 bits[POBJ_M_SLAB_PAIRS],
+			  const struct pobj_tlane *but);
+
+/* ---- slabs ------------------------------------------------------------------------------- */
+
+/*
+ * Take an object of @size bytes (up to POBJ_CLASS_MAX) and type @type. It is marked in @taken until
+ * pobj_slab_settle(). @unlogged: it may be published by another lane or without a log, so it must not
+ * be one whose free is not retired. 0; -ENOMEM; what fence says.
+ */
+int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
+		   struct pobj_spot *spot);
+
+/* The operation that took @spot is over: @back: hand it out again. */
+void pobj_slab_settle(struct pobj_slab *s, u32 idx, bool back);
+
+/* An object of a slab not ours was freed: tell those who look for room (V7). */
+void pobj_slab_hint(struct pobj_heap *h, const struct pobj_spot *spot);
+
+/* Give up those slabs of the lane that nobody needs. Returns how many must stay. */
+u32 pobj_slabs_give_up(struct pobj_tlane *tl);
+
+/*
+ * Before saying ENOMEM: retire frees, sweep parked lanes, reap the dead, dissolve empty slabs. 1 if
+ * something changed, 0 if not, -errno.
+ */
+int pobj_heap_squeeze(struct pobj_tlane *tl);
+
+/* Give the pages of empty slabs back: all unowned ones and the lane's own. Returns the pages. */
+u64 pobj_slabs_dissolve(struct pobj_tlane *tl);
+
+/* The same word of a slab's state as a step: A if @spot->slab is ours, else F. @allocated: now. */
+void pobj_spot_step(struct pobj_heap *h, const struct pobj_spot *spot, bool allocated,
+		    struct pobj_step *step);
+
+/* Offset of the type number of an object in a mixed slab. */
+static inline u64 pobj_mixed_type_off(u64 slab_off, u32 size, u32 cnt, u32 idx)
+{
+	return slab_off + (u64)cnt * size + (u64)idx * sizeof(u64);
+}
+
+/* ---- large objects (large.c) ------------------------------------------------------------- */
+
+/*
+ * Take a span for a large object, and write all of its lines but the header, not flushed durable: the
+ * next fence of this thread does. The span is owned by the lane. 0; -ENOMEM; what fence says.
+ */
+int pobj_large_take(struct pobj_tlane *tl, u64 size, u64 type, struct pobj_spot *spot);
+
+/* Step that makes it an object, with @flags (POBJ_M_F_*), or (@allocate false) free. */
+void pobj_large_step(struct pobj_heap *h, const struct pobj_spot *spot, u32 flags, bool allocate,
+		     struct pobj_step *step);
+
+/* It is published: no lane's any more. Any thread of the session may call it. */
+void pobj_large_settle(struct pobj_tlane *tl, const struct pobj_spot *spot);
+
+/* It is not used: give its pages back. Any thread of the session may call it. */
+void pobj_large_cancel(struct pobj_tlane *tl, const struct pobj_spot *spot);
+
+/* ---- pages (span.c) ---------------------------------------------------------------------- */
+
+/* Map word of a group, computed if nobody did before. */
+u64 pobj_group_map(struct pobj_heap *h, u64 group);
+
+/* Compute all groups that [page, page + pages) touches. */
+void pobj_span_build(struct pobj_heap *h, u64 page, u64 pages);
+
+/*
+ * Take @best pages in one group, or fewer, down to @least; own them for the lane. 0 with *@page and
+ * *@pages; -ENOMEM.
+ */
+int pobj_span_take_small(struct pobj_tlane *tl, u32 best, u32 least, u64 *page, u32 *pages);
+
+/* Take @pages in one run, own them, and write their CONT lines (flushed, not fenced). */
+int pobj_span_take_large(struct pobj_tlane *tl, u64 pages, u64 *page);
+
+/*
+ * Give back pages: nothing on the medium says for good that they are in use. @by: the lane that owns
+ * them, or acts for it.
+ */
+void pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
+
+/* Own the span at @page for lane @by if nobody does. */
+bool pobj_span_own(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
+
+/* It is owned no more. @by: the lane that owned it, or acts for it. */
+void pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
+
+/* Give back pages of [page, page + pages) that are marked used and covered by nothing (V1). */
+void pobj_span_settle(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
+
+/* ---- objects by their ids (object.c) ----------------------------------------------------- */
+
+/*
+ * Find the allocated object at @off. 0; -EINVAL: there is none (also for the inside of one, and for
+ * what is not the user's). @tl may be NULL: then spot->slab is.
+ */
+int pobj_object_at(struct pobj_heap *h, const struct pobj_tlane *tl, u64 off,
+		   struct pobj_spot *spot);
+
+/* Its type number. */
+u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot);
+
+/* May a word at @off be logged and set by an operation: in the data, aligned, in no log? */
+bool pobj_word_ok(const struct pobj_heap *h, u64 off);
+
+/* ---- changes (op.c) ---------------------------------------------------------------------- */
+
+#define POBJ_OP_INLINE	16
+
+/**
+ * struct pobj_op - an operation that is being put together
+ *
+ * Add what it takes, then commit or drop. On commit everything happens or nothing.
+ */
+struct pobj_op {
+	struct pobj_tlane *tl;
+	struct pobj_step *step;
+	struct pobj_spot *freed;
+	u32 cnt;
+	u32 room;
+	u32 freed_cnt;
+	u32 freed_room;
+	int err;
+	struct pobj_step step_inline[POBJ_OP_INLINE];
+	struct pobj_spot freed_inline[4];
+};
+
+void pobj_op_begin(struct pobj_op *op, struct pobj_tlane *tl);
+/* Set the word at @off, for which pobj_word_ok() holds (or a word of the root record). */
+void pobj_op_word(struct pobj_op *op, u64 off, u64 value);
+/* Write an id: off, then uuid. */
+void pobj_op_id(struct pobj_op *op, u64 off, PMEMoid oid);
+/* Make a taken or reserved object allocated. @flags: POBJ_M_F_* for a large one. */
+void pobj_op_alloc(struct pobj_op *op, const struct pobj_spot *spot, u32 flags);
+/* Free an allocated one. */
+void pobj_op_free(struct pobj_op *op, const struct pobj_spot *spot);
+/*
+ * Make it all happen: 0; -ENOMEM: the log cannot grow; fence's errors. The op is over either way;
+ * taken objects are still the caller's to settle.
+ */
+int pobj_op_commit(struct pobj_op *op);
+
+/* ---- operations that more than one file needs (alloc.c) ----------------------------------- */
+
+/* Take an object of any size. @unlogged as in pobj_slab_take(). */
+int pobj_take(struct pobj_tlane *tl, u64 size, u64 type, bool unlogged, struct pobj_spot *spot);
+
+/* The operation on a taken object is over; @back: it was not used. */
+void pobj_settle(struct pobj_tlane *tl, const struct pobj_spot *spot, bool back);
+
+/* Message for what pobj_take() and pobj_op_commit() return; returns err, with errno set. */
+int pobj_take_failed(struct pobj_pool *p, u64 size, int err);
+
+/* Offset of @p in the pool, or 0 if it lies elsewhere. */
+static inline u64 pobj_heap_off(const struct pobj_heap *h, const void *p)
+{
+	const u64 off = (u64)((const char *)p - (const char *)h->media.base);
+
+	return off < h->media.size ? off : 0;
+}
+
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Objects that are free by their state, and must not be handed out yet: a log entry that would free
+ * them once more, or take their freeing back, is still live (rule V3; lib/core/change.c P11).
+ *
+ * A lane's ring has those freed by entries of their own, three at most; its holds those that its
+ * operation in flight frees. Everybody who looks for free objects reads all of them.
+ */
+#include "lib/heap.h"
+
+static u64 load(const u64 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void store(u64 *p, u64 v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* The entry behind place @i is retired for good. */
+static void ring_drop(struct pobj_tlane *tl, u32 i)
+{
+	const u64 ref = tl->side->ring[i] - 1;
+	const u64 pages = tl->side->ring_pages[i];
+
+	/* Pages first: until they are given back the ring covers them. */
+	if (pages)
+		pobj_span_give(tl->p->heap, tl->side, pobj_ref_page(ref), pages);
+	store(&tl->side->ring[i], 0);
+	store(&tl->side->ring_pages[i], 0);
+	store(&tl->side->frees, tl->side->frees + 1);
+}
+
+void pobj_ring_clean(struct pobj_tlane *tl)
+{
+	u32 i;
+
+	for (i = 0; i < POBJ_RING_CNT; i++) {
+		if (tl->side->ring[i] && tl->ring_seq[i] <= tl->log.sealed)
+			ring_drop(tl, i);
+	}
+}
+
+void pobj_ring_add(struct pobj_tlane *tl, u64 ref, u64 pages)
+{
+	u32 i;
+
+	/*
+	 * There is one: two entries at most are not retired, since each retires all but its
+	 * predecessor as soon as it is durable.
+	 */
+	for (i = 0; tl->side->ring[i] && tl->ring_seq[i] > tl->log.sealed; i++)
+		;
+	if (tl->side->ring[i])
+		ring_drop(tl, i);
+	tl->ring_seq[i] = tl->log.seq + 1;
+	store(&tl->side->ring_pages[i], pages);
+	store(&tl->side->ring[i], ref + 1);
+}
+
+int pobj_ring_retire(struct pobj_tlane *tl)
+{
+	int err = pobj_lane_retire(&tl->log);
+
+	if (!err)
+		pobj_ring_clean(tl);
+	return err;
+}
+
+static void mask_one(u64 entry, u64 page, u64 bits[POBJ_M_SLAB_PAIRS])
+{
+	const u32 idx = pobj_ref_idx(entry - 1);
+
+	if (entry && pobj_ref_page(entry - 1) == page && idx < POBJ_M_SLAB_PAIRS * 64)
+		bits[idx / 64] &= ~(1ULL << idx % 64);
+}
+
+void pobj_ring_mask(const struct pobj_tlane *tl, u64 page, u64 bits[POBJ_M_SLAB_PAIRS])
+{
+	u32 i;
+
+	for (i = 0; i < POBJ_RING_CNT; i++)
+		mask_one(tl->side->ring[i], page, bits);
+}
+
+void pobj_quarantine_mask(const struct pobj_heap *h, u64 page, u64 bits[POBJ_M_SLAB_PAIRS],
+			  const struct pobj_tlane *but)
+{
+	const u32 lanes = pobj_heap_lanes(h);
+	const struct pobj_side_lane *l;
+	const u64 *holds;
+	u64 i, cnt, ref;
+	u32 lane;
+
+	for (lane = 1; lane < lanes; lane++) {
+		l = &h->lanes[lane];
+		if (but && but->side == l)
+			continue;
+		for (i = 0; i < POBJ_RING_CNT; i++)
+			mask_one(load(&l->ring[i]), page, bits);
+		holds = h->holds + (u64)lane * POBJ_HOLD_CNT;
+		cnt = load(&l->hold_cnt);
+		for (i = 0; i < cnt; i++) {
+			ref = load(&holds[i]);
+			mask_one(ref, page, bits);
+			if (ref && pobj_ref_idx(ref - 1) == POBJ_M_REF_LARGE)
+				i++;		/* followed by its pages */
+		}
+	}
+}

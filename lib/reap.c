@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Reaping: what a process that died left half-done is finished or undone, and what it had is given
+ * back, while others go on. Session.c sees to it that there is one reaper at a time for a session, and
+ * that the dead store no more. May be cut off at any point and repeated.
+ *
+ * For each lane of the session, in this order (protocol.md rule 16):
+ *	1. recover its log. Memory is ahead of the medium, so the slots are flushed first, then what
+ *	   they undo or repeat (lib/core/recover.c). Toggles go to word F: the slab may have an owner
+ *	2. flush the lines of the slabs it owned, and fence: their words A may be ahead, too
+ *	3. what it was giving or taking, its ring and holds: pages that nothing covers are free
+ *	4. its reservations and slabs
+ *	5. the lane itself
+ * Until step 3 its ring keeps what it freed out of other hands.
+ */
+#include "lib/core/recover.h"
+#include "lib/errormsg.h"
+#include "lib/heap.h"
+#include "lib/session.h"
+
+static u64 load(const u64 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void store(u64 *p, u64 v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* Call @each for the head page of every span that @by owns. */
+static void each_owned(struct pobj_heap *h, struct pobj_side_lane *by,
+		       void (*each)(struct pobj_heap *h, struct pobj_side_lane *by, u64 page))
+{
+	const u64 owner = (u64)(by - h->lanes) + 1;
+	u64 group, pages, page;
+
+	for (group = 0; group < h->group_cnt; group++) {
+		if (!load(&h->groups[group].map))
+			continue;	/* nobody has pages of it */
+		for (pages = load(&h->groups[group].owned); pages; pages &= pages - 1) {
+			page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
+			if (load(&h->pages[page].owner) == owner)
+				each(h, by, page);
+		}
+	}
+}
+
+static void span_flush(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
+{
+	(void)by;
+	pobj_flush(&h->media, pobj_media_ptr(&h->media, pobj_geom_line(h->g, page)), POBJ_M_LINE);
+}
+
+static void span_give_up(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
+{
+	struct pobj_spot spot = { .page = page };
+	struct pobj_line l;
+
+	pobj_line_read(&h->media, h->g, page, &l);
+	if (l.kind == POBJ_M_FREE || l.kind == POBJ_M_CONT) {
+		/* Reserved, being made, or being dissolved: no header, and the record says how much. */
+		pobj_span_give(h, by, page, load(&h->pages[page].slot));
+		return;
+	}
+	if (l.kind == POBJ_M_SLAB) {
+		memset(h->pages[page].reserved_a, 0, sizeof(h->pages[page].reserved_a));
+		memset(h->pages[page].reserved_b, 0, sizeof(h->pages[page].reserved_b));
+	}
+	pobj_span_disown(h, by, page);
+	spot.line = pobj_media_ptr(&h->media, pobj_geom_line(h->g, page));
+	if (l.kind == POBJ_M_SLAB)
+		pobj_slab_hint(h, &spot);
+}
+
+/* What the lane's ring and holds kept out of other hands. Large ones: their pages. */
+static void lists_empty(struct pobj_heap *h, struct pobj_side_lane *by)
+{
+	const u64 *holds = h->holds + (u64)(by - h->lanes) * POBJ_HOLD_CNT;
+	u64 i, cnt = load(&by->hold_cnt), ref;
+
+	for (i = 0; i < POBJ_RING_CNT; i++) {
+		ref = load(&by->ring[i]);
+		if (ref && load(&by->ring_pages[i]))
+			pobj_span_settle(h, by, pobj_ref_page(ref - 1), load(&by->ring_pages[i]));
+		store(&by->ring[i], 0);
+		store(&by->ring_pages[i], 0);
+	}
+	for (i = 0; i < cnt && i < POBJ_HOLD_CNT; i++) {
+		ref = load(&holds[i]);
+		if (ref && pobj_ref_idx(ref - 1) == POBJ_M_REF_LARGE && ++i < cnt)
+			pobj_span_settle(h, by, pobj_ref_page(ref - 1), load(&holds[i]));
+	}
+	store(&by->hold_cnt, 0);
+}
+
+void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by)
+{
+	const u64 owner = (u64)(by - h->lanes) + 1, page = load(&by->intent_page);
+
+	if (page) {
+		/* Killed between the owner's word and its bit, or the other way round. */
+		if (load(&h->pages[page - 1].owner) == owner)
+			__atomic_fetch_or(&h->groups[(page - 1) / POBJ_GROUP_PAGES].owned,
+					  1ULL << (page - 1) % POBJ_GROUP_PAGES, __ATOMIC_ACQ_REL);
+		pobj_span_settle(h, by, page - 1, load(&by->intent_cnt));
+		store(&by->intent_page, 0);
+	}
+	lists_empty(h, by);
+	each_owned(h, by, span_give_up);
+	store(&by->frees, by->frees + 1);
+}
+
+static int lane_reap(struct pobj_pool *p, u32 lane)
+{
+	struct pobj_heap *h = p->heap;
+	struct pobj_side_lane *by = &h->lanes[lane];
+	struct pobj_recovery r = { 0 };
+	struct pobj_finding f;
+	int err;
+
+	err = pobj_recover_lane(&p->media, &p->super, lane, &r, &f);		/* 1 */
+	if (err)
+		return pobj_err_finding(err, p->path, &f);
+	each_owned(h, by, span_flush);						/* 2 */
+	err = pobj_fence(&h->media);
+	if (err)
+		return pobj_err_sys(pobj_heap_broken(p, err), "%s: a dead process' slabs",
+				    p->path);
+	pobj_reap_spans(h, by);							/* 3, 4 */
+	store(&by->session, 0);							/* 5, V9 */
+	return 0;
+}
+
+int pobj_reap_session(struct pobj_pool *p, u64 session)
+{
+	const u32 lanes = pobj_heap_lanes(p->heap);
+	u32 lane;
+	int err = 0;
+
+	for (lane = 1; lane < lanes && !err; lane++) {
+		if (load(&p->heap->lanes[lane].session) == session)
+			err = lane_reap(p, lane);
+	}
+	return err;
+}

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Pages: which are in use, and who has them. The truth is the page lines; what stands here is a map
+ * of it in the sidecar, one word for 32 pages, computed section by section when first wanted (V8).
+ *
+ * Slabs lie within one group, so one compare-and-swap takes their pages. Large spans take several
+ * words, one after the other, and give back what they took if another was quicker: everybody makes
+ * progress, nobody waits. The lane's intent covers pages on their way (V1).
+ *
+ * A lane looks for pages where it found the last ones, so that neighbouring slabs mostly have one
+ * owner: lines and sidecar records of neighbours share what the CPU fetches together.
+ */
+#include "lib/heap.h"
+
+#define SECTION_PAGES	POBJ_SECTION_PAGES
+
+/* Words of the sidecar: others store them, too. */
+static u64 load(const u64 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void store(u64 *p, u64 v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static u64 bits_of(u64 first, u64 cnt)
+{
+	return (cnt < 64 ? (1ULL << cnt) - 1 : ~0ULL) << first;
+}
+
+/* ---- the map ----------------------------------------------------------------------------- */
+
+/* Pages in use of one section, as its lines tell. */
+static void section_read(struct pobj_heap *h, u64 first, u64 used[POBJ_SECTION_GROUPS],
+			 u64 room[POBJ_SECTION_GROUPS], u64 types[POBJ_SECTION_GROUPS])
+{
+	const u64 end = first + SECTION_PAGES < h->g->page_cnt ? first + SECTION_PAGES :
+			h->g->page_cnt;
+	struct pobj_finding f;
+	struct pobj_line l;
+	u64 page = first, head, i, full;
+
+	/* What reaches in from before says so in its CONT line here. */
+	if (first && !pobj_line_head(&h->media, h->g, first, &l, &head) && head < first)
+		page = head + l.pages;
+	for (i = first; i < page && i < end; i++)
+		used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
+	for (; page < end; page += l.pages) {
+		pobj_line_read(&h->media, h->g, page, &l);
+		if (l.kind == POBJ_M_FREE || pobj_line_check(h->g, page, &l, &f) ||
+		    l.kind == POBJ_M_FREE || l.kind == POBJ_M_CONT) {
+			l.pages = 1;
+			/* A line that makes no sense: nobody may have its page. */
+			if (l.kind != POBJ_M_FREE && l.kind != POBJ_M_CONT)
+				used[(page - first) / POBJ_GROUP_PAGES] |=
+					bits_of(page % POBJ_GROUP_PAGES, 1);
+			continue;
+		}
+		for (i = page; i < page + l.pages && i < end; i++)
+			used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
+		i = (page - first) / POBJ_GROUP_PAGES;
+		types[i] |= l.flags & POBJ_M_F_MIXED ? ~0ULL : POBJ_TYPE_BIT(l.type);
+		if (l.kind != POBJ_M_SLAB)
+			continue;
+		full = (u64)__builtin_popcountll(l.a[0] ^ l.f[0]) +
+		       (u64)__builtin_popcountll(l.a[1] ^ l.f[1]) +
+		       (u64)__builtin_popcountll(l.a[2] ^ l.f[2]);
+		if (full < l.cnt)
+			room[i] |= POBJ_ROOM_BIT(l.size, l.type, !!(l.flags & POBJ_M_F_MIXED));
+	}
+	/* Beyond the last page there is nothing to have. */
+	for (i = end; i < first + SECTION_PAGES; i++)
+		used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
+}
+
+static void section_build(struct pobj_heap *h, u64 section)
+{
+	u64 used[POBJ_SECTION_GROUPS] = { 0 }, room[POBJ_SECTION_GROUPS] = { 0 };
+	u64 types[POBJ_SECTION_GROUPS] = { 0 }, i, none;
+	struct pobj_side_group *group;
+
+	section_read(h, section * SECTION_PAGES, used, room, types);
+	for (i = 0; i < POBJ_SECTION_GROUPS; i++) {
+		if (section * POBJ_SECTION_GROUPS + i >= h->group_cnt)
+			break;
+		group = &h->groups[section * POBJ_SECTION_GROUPS + i];
+		/* Hints first: who sees the map may believe that a clear bit means none (V7). */
+		if (types[i])
+			__atomic_fetch_or(&group->types, types[i], __ATOMIC_RELAXED);
+		if (room[i])
+			__atomic_fetch_or(&group->room, room[i], __ATOMIC_RELAXED);
+		none = 0;
+		__atomic_compare_exchange_n(&group->map, &none, POBJ_MAP_BUILT | used[i], false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);	/* V8 */
+	}
+}
+
+u64 pobj_group_map(struct pobj_heap *h, u64 group)
+{
+	u64 map = load(&h->groups[group].map);
+
+	if (POBJ_UNLIKELY(!map)) {
+		section_build(h, group / POBJ_SECTION_GROUPS);
+		map = load(&h->groups[group].map);
+	}
+	return map;
+}
+
+void pobj_span_build(struct pobj_heap *h, u64 page, u64 pages)
+{
+	u64 group;
+
+	for (group = page / POBJ_GROUP_PAGES; group <= (page + pages - 1) / POBJ_GROUP_PAGES;
+	     group++)
+		pobj_group_map(h, group);
+}
+
+/*
+ * Change the use of pages of one group: @set or clear @bits. False if some of them are not as they
+ * must be before.
+ */
+static bool map_change(struct pobj_heap *h, u64 group, u64 bits, bool set)
+{
+	u64 *map = &h->groups[group].map;
+	u64 old = pobj_group_map(h, group), new;
+
+	do {
+		if (set ? (old & bits) : (old & bits) != bits)
+			return false;
+		/* The version may wrap into the bit above it. */
+		new = ((old ^ bits) + POBJ_MAP_VERSION) | POBJ_MAP_BUILT;
+	} while (!__atomic_compare_exchange_n(map, &old, new, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
+	return true;
+}
+
+/* Bits of [page, end) that lie in the group of @page; *@next: first page after them. */
+static u64 bits_in_group(u64 page, u64 end, u64 *next)
+{
+	const u64 group_end = (page / POBJ_GROUP_PAGES + 1) * POBJ_GROUP_PAGES;
+
+	*next = end < group_end ? end : group_end;
+	return bits_of(page % POBJ_GROUP_PAGES, *next - page);
+}
+
+static void map_clear(struct pobj_heap *h, u64 page, u64 pages)
+{
+	const u64 end = page + pages;
+	u64 next, bits;
+
+	for (; page < end; page = next) {
+		bits = bits_in_group(page, end, &next);
+		map_change(h, page / POBJ_GROUP_PAGES, bits, false);
+	}
+}
+
+/* All of the pages or none. */
+static bool map_take(struct pobj_heap *h, u64 first, u64 pages)
+{
+	const u64 end = first + pages;
+	u64 page, next, bits;
+
+	for (page = first; page < end; page = next) {
+		bits = bits_in_group(page, end, &next);
+		if (!map_change(h, page / POBJ_GROUP_PAGES, bits, true)) {
+			if (page > first)
+				map_clear(h, first, page - first);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- intent and ownership ---------------------------------------------------------------- */
+
+static void intent_set(struct pobj_side_lane *by, u64 page, u64 pages)
+{
+	store(&by->intent_cnt, pages);
+	store(&by->intent_page, page + 1);
+}
+
+static void intent_clear(struct pobj_side_lane *by)
+{
+	store(&by->intent_page, 0);
+}
+
+/* The rest of owning, under an intent. */
+static bool own(struct pobj_heap *h, const struct pobj_side_lane *by, u64 page)
+{
+	u64 none = 0;
+
+	if (!__atomic_compare_exchange_n(&h->pages[page].owner, &none, (u64)(by - h->lanes) + 1,
+					 false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return false;
+	__atomic_fetch_or(&h->groups[page / POBJ_GROUP_PAGES].owned,
+			  1ULL << page % POBJ_GROUP_PAGES, __ATOMIC_ACQ_REL);
+	return true;
+}
+
+/* The rest of giving up. The bit is the owner's to change, so it goes first. */
+static void disown(struct pobj_heap *h, u64 page)
+{
+	__atomic_fetch_and(&h->groups[page / POBJ_GROUP_PAGES].owned,
+			   ~(1ULL << page % POBJ_GROUP_PAGES), __ATOMIC_ACQ_REL);
+	__atomic_exchange_n(&h->pages[page].owner, 0, __ATOMIC_ACQ_REL);
+}
+
+bool pobj_span_own(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
+{
+	bool got;
+
+	if (load(&h->pages[page].owner))
+		return false;
+	intent_set(by, page, 1);				/* V2 */
+	got = own(h, by, page);
+	intent_clear(by);
+	return got;
+}
+
+void pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
+{
+	intent_set(by, page, 1);				/* V2 */
+	disown(h, page);
+	intent_clear(by);
+}
+
+void pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages)
+{
+	intent_set(by, page, pages);				/* V1 */
+	if (load(&h->pages[page].owner) == (u64)(by - h->lanes) + 1)
+		disown(h, page);
+	map_clear(h, page, pages);
+	intent_clear(by);
+}
+
+/* ---- taking ------------------------------------------------------------------------------ */
+
+/*
+ * CONT lines: the way from a page to the head of its span; of a large one only where a section
+ * begins. They are durable before the header is (the fence of whoever stores it), and mean nothing
+ * until then.
+ */
+static void write_inside(struct pobj_heap *h, u64 page, u64 pages)
+{
+	const u64 step = pages <= POBJ_GROUP_PAGES ? 1 : POBJ_M_SECTION_PAGES;
+	struct pobj_m_line *line;
+	u64 i;
+
+	for (i = (page / step + 1) * step; i < page + pages; i += step) {
+		line = pobj_media_ptr(&h->media, pobj_geom_line(h->g, i));
+		pobj_store64(&h->media, &line->header,
+			     pobj_line_header(POBJ_M_CONT, 0, 0, (u32)(i - page)));
+		pobj_flush(&h->media, line, sizeof(*line));
+	}
+}
+
+/*
+ * Take and own a run that looked free. It may have been taken meanwhile; or its head may be owned
+ * for an instant by one who takes it for the slab it was.
+ */
+static bool run_take(struct pobj_tlane *tl, u64 page, u64 pages)
+{
+	struct pobj_heap *h = tl->p->heap;
+	bool got = false;
+
+	intent_set(tl->side, page, pages);			/* V1 */
+	if (map_take(h, page, pages)) {
+		/* With the owner this covers the pages, while no line does. */
+		store(&h->pages[page].slot, pages);
+		got = own(h, tl->side, page);
+		if (got)
+			write_inside(h, page, pages);
+		else
+			map_clear(h, page, pages);
+	}
+	intent_clear(tl->side);
+	return got;
+}
+
+/* First of @n set bits in a row, or 64. */
+static u32 find_run(u64 bits, u32 n)
+{
+	u32 have = 1, step;
+
+	while (have < n && bits) {
+		step = have < n - have ? have : n - have;
+		bits &= bits >> step;
+		have += step;
+	}
+	return bits ? (u32)__builtin_ctzll(bits) : 64;
+}
+
+/* @n pages in one group, searching all groups from the cursor. */
+static bool take_in_group(struct pobj_tlane *tl, u32 n, u64 *page)
+{
+	struct pobj_heap *h = tl->p->heap;
+	u64 i, group = tl->cursor < h->group_cnt ? tl->cursor : 0;
+	u32 at;
+
+	for (i = 0; i < h->group_cnt; i++) {
+		at = find_run(~pobj_group_map(h, group) & POBJ_MAP_PAGES, n);
+		if (at < 64) {
+			*page = group * POBJ_GROUP_PAGES + at;
+			if (run_take(tl, *page, n)) {
+				tl->cursor = group;
+				return true;
+			}
+			/* Somebody was quicker: he made progress. Look on. */
+		}
+		if (++group == h->group_cnt)
+			group = 0;
+	}
+	return false;
+}
+
+int pobj_span_take_small(struct pobj_tlane *tl, u32 best, u32 least, u64 *page, u32 *pages)
+{
+	const u64 frees = pobj_heap_frees(tl->p->heap) + 1;
+	u32 n;
+
+	for (n = best; n >= least && n; n--) {
+		if (tl->missed[n] == frees)
+			continue;
+		if (take_in_group(tl, n, page)) {
+			*pages = n;
+			return 0;
+		}
+		tl->missed[n] = frees;
+	}
+	return -ENOMEM;
+}
+
+/* A search for the smallest run that is large enough: @best, of @best_len pages so far. */
+struct fit {
+	u64 want;
+	u64 start;	/* of the run at hand */
+	u64 len;
+	u64 best;
+	u64 best_len;
+	u64 patience;	/* groups to look at after one was found */
+};
+
+#define FIT_PATIENCE	64U	/* 8 MiB of 4 KiB pages */
+
+static void fit_note(struct fit *f)
+{
+	if (f->len >= f->want && f->len < f->best_len) {
+		f->best = f->start;
+		f->best_len = f->len;
+	}
+}
+
+static void fit_end(struct fit *f)
+{
+	fit_note(f);
+	f->len = 0;
+}
+
+/* Look at one more group; false: enough was seen. */
+static bool fit_group(struct fit *f, u64 group, u64 used)
+{
+	u64 page = group * POBJ_GROUP_PAGES, n;
+	const u64 end = page + POBJ_GROUP_PAGES;
+
+	used |= ~POBJ_MAP_PAGES;
+	while (page < end) {
+		n = (u64)__builtin_ctzll(used);		/* free ones in a row; bit 32 is set */
+		if (n) {
+			if (!f->len)
+				f->start = page;
+			f->len += n;
+		} else {
+			fit_end(f);
+			n = ~used ? (u64)__builtin_ctzll(~used) : 64;
+		}
+		page += n;
+		/* Ones from above: what lies beyond the group is not free. */
+		used = n < 64 ? used >> n | ~(~0ULL >> n) : ~0ULL;
+	}
+	/* A run much larger than what is wanted is not worth measuring to its end. */
+	if (f->len >= f->want + FIT_PATIENCE * POBJ_GROUP_PAGES)
+		fit_note(f);
+	return f->best_len != f->want && (f->best_len == ~0ULL || f->patience--);
+}
+
+/* Find a run of @want pages from group @from up to @to. */
+static bool fit_find(struct pobj_heap *h, u64 want, u64 from, u64 to, u64 *page)
+{
+	struct fit f = { .want = want, .best_len = ~0ULL, .patience = FIT_PATIENCE };
+	u64 group;
+
+	for (group = from; group < to; group++) {
+		if (!fit_group(&f, group, pobj_group_map(h, group) & POBJ_MAP_PAGES))
+			break;
+	}
+	fit_end(&f);
+	*page = f.best;
+	return f.best_len != ~0ULL;
+}
+
+int pobj_span_take_large(struct pobj_tlane *tl, u64 pages, u64 *page)
+{
+	struct pobj_heap *h = tl->p->heap;
+	const u64 frees = pobj_heap_frees(h) + 1;
+	u32 tries;
+
+	if (pages > h->g->page_cnt ||
+	    (tl->large_missed == frees && pages >= tl->large_missed_pages))
+		return -ENOMEM;
+	for (tries = 0; tries < 64; tries++) {
+		if (tl->large_cursor >= h->group_cnt)
+			tl->large_cursor = 0;
+		if (!fit_find(h, pages, tl->large_cursor, h->group_cnt, page) &&
+		    (!tl->large_cursor || !fit_find(h, pages, 0, h->group_cnt, page)))
+			break;
+		tl->large_cursor = *page / POBJ_GROUP_PAGES;
+		if (run_take(tl, *page, pages))
+			return 0;
+	}
+	tl->large_missed = frees;
+	tl->large_missed_pages = pages;
+	return -ENOMEM;
+}
+
+/* ---- what the dead left ------------------------------------------------------------------- */
+
+static bool in_range(u64 page, u64 first, u64 pages)
+{
+	return page >= first && page - first < pages;
+}
+
+/* Does an intent, ring or hold of a lane but @by speak for @page? */
+static bool page_in_hands(struct pobj_heap *h, const struct pobj_side_lane *by, u64 page)
+{
+	const u32 lanes = pobj_heap_lanes(h);
+	const struct pobj_side_lane *l;
+	u64 first, n, i, *hold;
+	u32 lane;
+
+	for (lane = 0; lane < lanes; lane++) {
+		l = &h->lanes[lane];
+		if (l == by)
+			continue;
+		first = load(&l->intent_page);
+		if (first && in_range(page, first - 1, load(&l->intent_cnt)))
+			return true;
+		for (i = 0; i < POBJ_RING_CNT; i++) {
+			first = load(&l->ring[i]);
+			n = load(&l->ring_pages[i]);
+			if (first && n && in_range(page, pobj_ref_page(first - 1), n))
+				return true;
+		}
+		hold = h->holds + (u64)lane * POBJ_HOLD_CNT;
+		n = load(&l->hold_cnt);
+		for (i = 0; i + 1 < n; i++) {
+			first = load(&hold[i]);
+			if (first && pobj_ref_idx(first - 1) == POBJ_M_REF_LARGE &&
+			    in_range(page, pobj_ref_page(first - 1), load(&hold[++i])))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Does the span at @head, on the medium or owned, cover @page? */
+static bool head_covers(struct pobj_heap *h, u64 head, u64 page)
+{
+	const u64 owned = load(&h->pages[head].owner) ? load(&h->pages[head].slot) : 0;
+	struct pobj_line l;
+
+	pobj_line_read(&h->media, h->g, head, &l);
+	if (l.kind != POBJ_M_FREE && l.kind != POBJ_M_CONT)
+		return in_range(page, head, l.pages);
+	return in_range(page, head, owned);
+}
+
+static bool page_covered(struct pobj_heap *h, u64 page)
+{
+	const u64 section = page / SECTION_PAGES * SECTION_PAGES;
+	struct pobj_line l;
+	u64 head;
+
+	for (head = page + 1; head-- > section;) {
+		if (head_covers(h, head, page))
+			return true;
+	}
+	pobj_line_read(&h->media, h->g, section, &l);
+	return l.kind == POBJ_M_CONT && l.size <= section && head_covers(h, section - l.size, page);
+}
+
+void pobj_span_settle(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages)
+{
+	const u64 end = page + pages < h->g->page_cnt ? page + pages : h->g->page_cnt;
+	u64 next, bit, old, lost, i, group;
+
+	for (; page < end; page = next) {
+		bits_in_group(page, end, &next);
+		group = page / POBJ_GROUP_PAGES;
+		old = pobj_group_map(h, group);
+		do {
+			lost = 0;
+			for (i = page; i < next; i++) {
+				bit = bits_of(i % POBJ_GROUP_PAGES, 1);
+				/* Twice: taking goes from hand to span, giving the other way. */
+				if ((old & bit) && !page_in_hands(h, by, i) &&
+				    !page_covered(h, i) && !page_in_hands(h, by, i))
+					lost |= bit;
+			}
+		} while (lost && !__atomic_compare_exchange_n(&h->groups[group].map, &old,
+							      ((old ^ lost) + POBJ_MAP_VERSION) |
+							      POBJ_MAP_BUILT, false,
+							      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	}
+}
