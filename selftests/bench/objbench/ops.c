@@ -236,8 +236,10 @@ static void run_iterate(struct bench *b, const struct op *op)
 {
 	PMEMoid oid = OID_NULL;
 
-	for_n(i, op)
+	for_n(i, op) {
 		oid = OID_IS_NULL(oid) ? pmemobj_first(b->pop) : pmemobj_next(oid);
+		CHECK(i || !OID_IS_NULL(oid));
+	}
 	b->seed += oid.off;
 }
 
