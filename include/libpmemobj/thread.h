@@ -3,9 +3,11 @@
  * libpmemobj/thread.h - locks that lie in a pool.
  *
  * They work between threads and between processes that have the pool open. Zeros are an unlocked
- * lock, so an object from pmemobj_zalloc needs no more. When the first process opens the pool,
- * all locks are as new, whatever they were when the last one closed it; at a further open nothing
- * changes. What a dead process held is handed on after its unfinished operations were.
+ * lock, so an object from pmemobj_zalloc needs no more. When the first process opens the pool, all
+ * locks are as new, whatever they were when the last one closed it; at a further open nothing
+ * changes. What a process holds when it dies or closes the pool is handed on, within about 100 ms,
+ * after its unfinished operations were undone or finished; the next one gets 0. What a thread
+ * holds when it ends stays held as long as its process lives, as with pthread's normal locks.
  *
  * Functions return 0 or an error number, as those of pthread; errno does not change. Timeouts are
  * absolute, CLOCK_REALTIME, and give ETIMEDOUT; the try functions give EBUSY.
@@ -46,7 +48,12 @@ int pmemobj_mutex_timedlock(PMEMobjpool *pop, PMEMmutex *__restrict mutexp,
 int pmemobj_mutex_trylock(PMEMobjpool *pop, PMEMmutex *mutexp);
 int pmemobj_mutex_unlock(PMEMobjpool *pop, PMEMmutex *mutexp);
 
-/* A thread may hold several read locks, and unlocks as often. */
+/*
+ * A thread may hold several read locks, and unlocks as often; of more than 64 PMEMrwlocks at once:
+ * EAGAIN. Waiting writers go before new readers, but not before who reads already. Seven processes
+ * can read at once; an eighth waits. EDEADLK: to write while this thread reads. EPERM: to unlock
+ * what this process does not hold.
+ */
 void pmemobj_rwlock_zero(PMEMobjpool *pop, PMEMrwlock *rwlockp);
 int pmemobj_rwlock_rdlock(PMEMobjpool *pop, PMEMrwlock *rwlockp);
 int pmemobj_rwlock_wrlock(PMEMobjpool *pop, PMEMrwlock *rwlockp);
@@ -58,7 +65,10 @@ int pmemobj_rwlock_tryrdlock(PMEMobjpool *pop, PMEMrwlock *rwlockp);
 int pmemobj_rwlock_trywrlock(PMEMobjpool *pop, PMEMrwlock *rwlockp);
 int pmemobj_rwlock_unlock(PMEMobjpool *pop, PMEMrwlock *rwlockp);
 
-/* wait: gives up @mutexp while it waits, and holds it again at return, also after a timeout. */
+/*
+ * wait: gives up @mutexp while it waits, and holds it again at return, also after a timeout. It may
+ * return without a signal.
+ */
 void pmemobj_cond_zero(PMEMobjpool *pop, PMEMcond *condp);
 int pmemobj_cond_broadcast(PMEMobjpool *pop, PMEMcond *condp);
 int pmemobj_cond_signal(PMEMobjpool *pop, PMEMcond *condp);
