@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The typed macros with every compiler there is, in C and C++, without a warning; mistakes that
+# The macros of the API with every compiler there is, in C and C++, without a warning; mistakes that
 # they are there to catch are caught; pmemobj_direct is inline unless it is asked not to be.
 set -u
 tmp=$(mktemp -d)
@@ -21,24 +21,28 @@ judge() {
 	fi
 }
 
-printf '%s\n' '#include "selftests/compat/types.h"' \
-	'int main(void) { return every_type_macro(0); }' >"$tmp/all.c"
-cp "$tmp/all.c" "$tmp/all.cc"
+for part in type object; do
+	printf '%s\n' "#include \"selftests/compat/${part}s.h\"" \
+		"int main(void) { return every_${part}_macro(0); }" >"$tmp/$part.c"
+	cp "$tmp/$part.c" "$tmp/$part.cc"
+done
 
 # With optimisation: some warnings need it.
 for how in "gcc -std=c11" "gcc -std=gnu17" "clang -std=c11" "g++ -std=c++17" "clang++ -std=c++17" \
 	"gcc -std=c11 -DPMEMOBJ_DIRECT_NON_INLINE"; do
-	file=$tmp/all.c
-	case $how in *++*) file=$tmp/all.cc ;; esac
 	if ! command -v "${how%% *}" >/dev/null; then
 		n=$((n + 1))
 		echo "ok $n $how # SKIP not there"
 		continue
 	fi
-	case $how in *NON_INLINE*) sed -i 's/pmemobj_direct_inline/pmemobj_direct/' "$file" ;; esac
-	# shellcheck disable=SC2086 # words
-	$how $warnings -I. -O2 -c -o "$tmp/all.o" "$file" >"$tmp/log" 2>&1
-	judge "every macro: $how"
+	for part in type object; do
+		file=$tmp/$part.c
+		case $how in *++*) file=$tmp/$part.cc ;; esac
+		case $how in *NON_INLINE*) sed -i 's/pmemobj_direct_inline/pmemobj_direct/' "$file" ;; esac
+		# shellcheck disable=SC2086 # words
+		$how $warnings -I. -O2 -c -o "$tmp/all.o" "$file" >"$tmp/log" 2>&1
+		judge "every $part macro: $how"
+	done
 done
 
 # refused LINE: does not compile; the same program without it does
