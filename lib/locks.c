@@ -91,7 +91,7 @@ int pobj_word_sleep(const u64 *word, u64 seen, struct pobj_sleep *s)
 		err = ETIMEDOUT;
 	}
 	errno = saved;
-	/* After a signal look for the dead as well, or a timer that is quick would keep us from it. */
+	/* After a signal, look for the dead as well: a quick timer would keep us from it. */
 	if (err != ETIMEDOUT && err != EINTR)
 		return 0;
 	return last && ns_left(s->until) <= 0 ? -ETIMEDOUT : -EAGAIN;

@@ -119,17 +119,17 @@ static bool own_room(void)
 
 /* ---- words of readers ---------------------------------------------------------------------- */
 
-static u64 read_word(const struct pobj_pool *p, u64 holds)
+/* A word of this session and run, with no holds. */
+static u64 read_mine(const struct pobj_pool *p)
 {
 	return p->sidecar->run_id << READ_TAG_SHIFT |
-	       (p->session & POBJ_WORD_SESSION_MASK) << READ_SHIFT | holds;
+	       (p->session & POBJ_WORD_SESSION_MASK) << READ_SHIFT;
 }
 
-/* Read holds that @word, as read, tells of. */
-static u64 read_holds(const struct pobj_pool *p, u64 word)
+/* Read holds that @word, as read, tells of; @mine is any word of this run. */
+static inline u64 read_holds(u64 mine, u64 word)
 {
-	return (word ^ p->sidecar->run_id << READ_TAG_SHIFT) >> READ_TAG_SHIFT ? 0 :
-									      word & HOLDS_MASK;
+	return (word ^ mine) >> READ_TAG_SHIFT ? 0 : word & HOLDS_MASK;
 }
 
 static u32 read_session(u64 word)
@@ -149,16 +149,16 @@ static bool writer_owns(const struct pobj_pool *p, u64 writer)
 }
 
 /* Add a hold to @word if it is ours and has some, or (@anew) if nobody has any in it. */
-static bool enter_word(const struct pobj_pool *p, u64 *word, bool anew)
+static inline bool enter_word(u64 mine, u64 *word, bool anew)
 {
 	u64 seen = pobj_word_load(word);
 	u64 holds;
 
 	for (;;) {
-		holds = read_holds(p, seen);
-		if (holds ? seen != read_word(p, holds) || holds == HOLDS_MASK : !anew)
+		holds = read_holds(mine, seen);
+		if (holds ? seen != mine + holds || holds == HOLDS_MASK : !anew)
 			return false;
-		if (pobj_word_cas(word, &seen, read_word(p, holds + 1)))
+		if (pobj_word_cas(word, &seen, mine + holds + 1))
 			return true;
 	}
 }
@@ -166,16 +166,21 @@ static bool enter_word(const struct pobj_pool *p, u64 *word, bool anew)
 /* Where this session now has one more hold; NULL: there is no room. */
 static u64 *enter(const struct pobj_pool *p, struct rwlock *l, const struct own *o)
 {
+	const u64 mine = read_mine(p);
+	u64 *home = &l->readers[p->session % READERS];
 	u32 i;
 
-	if (o && enter_word(p, o->word, false))
+	if (o && enter_word(mine, o->word, false))
 		return o->word;
+	/* Sessions keep out of each other's way, as long as there is room. */
+	if (enter_word(mine, home, true))
+		return home;
 	for (i = 0; i < READERS; i++) {
-		if (enter_word(p, &l->readers[i], false))
+		if (enter_word(mine, &l->readers[i], false))
 			return &l->readers[i];
 	}
 	for (i = 0; i < READERS; i++) {
-		if (enter_word(p, &l->readers[i], true))
+		if (enter_word(mine, &l->readers[i], true))
 			return &l->readers[i];
 	}
 	return NULL;
@@ -184,14 +189,15 @@ static u64 *enter(const struct pobj_pool *p, struct rwlock *l, const struct own 
 /* Give one hold of this session in @word back; false: it has none there. */
 static bool leave(const struct pobj_pool *p, struct rwlock *l, u64 *word)
 {
+	const u64 mine = read_mine(p);
 	u64 seen = pobj_word_load(word);
 	u64 holds;
 
 	do {
-		holds = read_holds(p, seen);
-		if (!holds || seen != read_word(p, holds))
+		holds = read_holds(mine, seen);
+		if (!holds || seen != mine + holds)
 			return false;
-	} while (!pobj_word_cas(word, &seen, read_word(p, holds - 1)));
+	} while (!pobj_word_cas(word, &seen, seen - 1));
 	/* A writer sleeps at the word that it waits for: it saw it before it changed, or after. */
 	if (writer_came(p, pobj_word_load(&l->writer)))
 		pobj_word_wake(word, INT_MAX);
@@ -203,7 +209,7 @@ static int drop_dead_reader(struct pobj_pool *p, u64 *word, u64 seen, bool seldo
 {
 	int gone;
 
-	if (!read_holds(p, seen))
+	if (!read_holds(read_mine(p), seen))
 		return 1;
 	gone = seldom ? pobj_holder_gone_seldom(p, read_session(seen)) :
 			pobj_holder_gone(p, read_session(seen));
@@ -271,7 +277,7 @@ static int wait_for_room(struct pobj_pool *p, struct rwlock *l, struct pobj_slee
 
 	/* Nobody wakes us, so never long. */
 	s->slice = 0;
-	err = read_holds(p, seen) ? pobj_word_sleep(word, seen, s) : 0;
+	err = read_holds(read_mine(p), seen) ? pobj_word_sleep(word, seen, s) : 0;
 	if (err != -EAGAIN && err != -ETIMEDOUT)
 		return err;
 	for (i = 0; i < READERS; i++) {
@@ -334,13 +340,14 @@ static int writer_leaves(struct pobj_pool *p, struct rwlock *l, u64 mine)
 /* The writer word is ours: wait until nobody reads. @s NULL: do not wait, -EBUSY. */
 static int wait_for_readers(struct pobj_pool *p, struct rwlock *l, struct pobj_sleep *s)
 {
+	const u64 mine = read_mine(p);
 	int err, gone;
 	u64 seen;
 	u32 i = 0;
 
 	while (i < READERS) {
 		seen = pobj_word_load(&l->readers[i]);
-		if (!read_holds(p, seen)) {
+		if (!read_holds(mine, seen)) {
 			i++;
 			continue;
 		}
