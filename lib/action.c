@@ -42,32 +42,35 @@ _Static_assert(offsetof(struct action, usable) == offsetof(struct pobj_action, h
 /* ---- reservations ------------------------------------------------------------------------ */
 
 /* The object of a reservation, for the lane at hand. */
-static void action_spot(const struct pobj_tlane *tl, const struct action *a,
+static inline void action_spot(const struct pobj_tlane *tl, const struct action *a,
 			struct pobj_spot *spot)
 {
 	struct pobj_heap *h = tl->p->heap;
 
-	*spot = (struct pobj_spot){
-		.page = a->page, .off = a->off, .size = a->usable, .pages = a->pages,
-		.line = pobj_media_ptr(&h->media, pobj_geom_line(h->g, a->page)),
-		.idx = (u32)a->idx,
-	};
+	spot->page = a->page;
+	spot->off = a->off;
+	spot->size = a->usable;
+	spot->pages = a->pages;
+	spot->line = pobj_heap_line(h, a->page);
+	spot->idx = (u32)a->idx;
+	spot->slab = NULL;
+	spot->root = false;
 	if (!pobj_spot_is_large(spot) &&
 	    __atomic_load_n(&h->pages[a->page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1)
 		spot->slab = tl->slab[h->pages[a->page].slot];
 }
 
-/* Mark as reserved, or no more. Owner: plainly; others: LOCKed. */
-static void reserved_toggle(struct pobj_heap *h, const struct pobj_spot *spot)
+/* Mark as reserved, or no more. The owner of the slab: plainly; others: LOCKed. */
+static inline void reserved_toggle(struct pobj_heap *h, u64 page, u32 idx, bool owner)
 {
-	struct pobj_side_page *side = &h->pages[spot->page];
-	const u64 bit = 1ULL << spot->idx % 64;
-	u64 *a = &side->reserved_a[spot->idx / 64];
+	struct pobj_side_page *side = &h->pages[page];
+	const u64 bit = 1ULL << idx % 64;
+	u64 *a = &side->reserved_a[idx / 64];
 
-	if (spot->slab)
+	if (owner)
 		__atomic_store_n(a, *a ^ bit, __ATOMIC_RELEASE);
 	else
-		__atomic_fetch_xor(&side->reserved_b[spot->idx / 64], bit, __ATOMIC_ACQ_REL);
+		__atomic_fetch_xor(&side->reserved_b[idx / 64], bit, __ATOMIC_ACQ_REL);
 }
 
 PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
@@ -95,13 +98,16 @@ PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
 		pobj_persist_set(&tl->p->media, pobj_media_ptr(&tl->p->media, spot.off), 0,
 				 spot.size, 0);
 	if (!pobj_spot_is_large(&spot)) {
-		reserved_toggle(tl->p->heap, &spot);
+		reserved_toggle(tl->p->heap, spot.page, spot.idx, spot.slab);
 		pobj_slab_settle(spot.slab, spot.idx, false);
 	}
-	*a = (struct action){
-		.type = POBJ_ACTION_TYPE_HEAP, .off = spot.off, .usable = spot.size,
-		.page = spot.page, .idx = spot.idx, .pages = spot.pages, .kind = KIND_RESERVED,
-	};
+	a->type = POBJ_ACTION_TYPE_HEAP;
+	a->off = spot.off;
+	a->usable = spot.size;
+	a->page = spot.page;
+	a->idx = spot.idx;
+	a->pages = spot.pages;
+	a->kind = KIND_RESERVED;
 	oid.pool_uuid_lo = tl->p->uuid_lo;
 	oid.off = spot.off;
 	return oid;
@@ -119,20 +125,28 @@ void pmemobj_defer_free(PMEMobjpool *pop, PMEMoid oid, struct pobj_action *act)
 	struct action *a = (struct action *)act;
 
 	(void)pop;
-	*a = (struct action){ .type = POBJ_ACTION_TYPE_HEAP, .off = oid.off, .kind = KIND_FREE };
+	a->type = POBJ_ACTION_TYPE_HEAP;
+	a->off = oid.off;
+	a->kind = KIND_FREE;
 }
 
 void pmemobj_set_value(PMEMobjpool *pop, struct pobj_action *act, uint64_t *ptr, uint64_t value)
 {
 	struct action *a = (struct action *)act;
 
-	*a = (struct action){
-		.type = POBJ_ACTION_TYPE_MEM, .off = (u64)((char *)ptr - (char *)pop),
-		.kind = KIND_SET, .value = value,
-	};
+	a->type = POBJ_ACTION_TYPE_MEM;
+	a->off = (u64)((char *)ptr - (char *)pop);
+	a->kind = KIND_SET;
+	a->value = value;
 }
 
 /* ---- publish and cancel ------------------------------------------------------------------ */
+
+static int action_bad(const struct pobj_tlane *tl, const struct action *a)
+{
+	return pobj_err(-EINVAL, "%s: an action names no object or word of the pool (offset 0x%llx)",
+			tl->p->path, (unsigned long long)a->off);
+}
 
 /* Add an action to the operation. 0 or -EINVAL with a message. */
 static int action_add(struct pobj_op *op, const struct action *a)
@@ -157,34 +171,90 @@ static int action_add(struct pobj_op *op, const struct action *a)
 		pobj_op_word(op, a->off, a->value);
 		return 0;
 	}
-	return pobj_err(-EINVAL, "%s: an action names no object or word of the pool (offset 0x%llx)",
-			tl->p->path, (unsigned long long)a->off);
+	return action_bad(tl, a);
 }
 
-/* Drop what was put together. */
-static void op_drop(struct pobj_op *op)
+/* What was reserved is so no more. */
+static inline void action_settle(struct pobj_tlane *tl, const struct action *a)
 {
-	op->cnt = 0;
-	op->err = -ECANCELED;
-	pobj_op_commit(op);
+	struct pobj_spot spot;
+
+	if (a->kind != KIND_RESERVED)
+		return;
+	action_spot(tl, a, &spot);
+	if (pobj_spot_is_large(&spot))
+		pobj_large_settle(tl, &spot);
+	else
+		reserved_toggle(tl->p->heap, spot.page, spot.idx, spot.slab);
+}
+
+/*
+ * The commonest: a few actions, on small objects and words. 0; -errno; 1: not of that kind, nothing
+ * was done.
+ */
+static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, size_t cnt)
+{
+	struct pobj_heap *h = tl->p->heap;
+	const struct action *a;
+	struct pobj_step s[POBJ_M_PAIRS];
+	struct pobj_spot spot;
+	size_t i;
+	int err;
+
+	for (i = 0; i < cnt; i++) {
+		a = (const struct action *)&actv[i];
+		if (a->kind == KIND_SET) {
+			if (!pobj_word_ok(h, a->off))
+				return 1;
+			s[i].target = a->off;
+			s[i].value = a->value;
+			s[i].at = pobj_media_ptr(&h->media, a->off);
+			s[i].kind = POBJ_STEP_WORD;
+			continue;
+		}
+		if (a->kind != KIND_RESERVED || a->idx == POBJ_M_REF_LARGE)
+			return 1;
+		action_spot(tl, a, &spot);
+		pobj_spot_step(&spot, false, &s[i]);
+	}
+	if (cnt == 1 && s[0].kind != POBJ_STEP_WORD)
+		err = pobj_lane_publish_step(&tl->log, s, ((const struct action *)actv)->page);
+	else if (s[0].at == s[cnt - 1].at)
+		return 1;
+	else
+		err = pobj_lane_apply(&tl->log, s, (u32)cnt);
+	if (err)
+		return pobj_heap_broken(tl->p, err);
+	for (i = 0; i < cnt; i++) {
+		a = (const struct action *)&actv[i];
+		if (s[i].kind != POBJ_STEP_WORD)
+			reserved_toggle(h, a->page, (u32)a->idx, s[i].kind == POBJ_STEP_A);
+	}
+	return 0;
 }
 
 int pmemobj_publish(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 {
 	struct pobj_tlane *tl = pobj_tlane_of(pop);
-	const struct action *a;
-	struct pobj_spot spot;
 	struct pobj_op op;
 	size_t i;
 	int err = 0;
 
 	if (!tl)
 		return -1;
+	if (actvcnt && actvcnt <= POBJ_M_PAIRS) {
+		err = publish_few(tl, actv, actvcnt);
+		if (err < 0)
+			pobj_take_failed(tl->p, 0, err);
+		if (err <= 0)
+			return err ? -1 : 0;
+		err = 0;
+	}
 	pobj_op_begin(&op, tl);
 	for (i = 0; i < actvcnt && !err; i++)
 		err = action_add(&op, (const struct action *)&actv[i]);
 	if (err) {
-		op_drop(&op);
+		pobj_op_drop(&op);
 		errno = -err;
 		return -1;
 	}
@@ -193,16 +263,8 @@ int pmemobj_publish(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 		pobj_take_failed(tl->p, 0, err);
 		return -1;
 	}
-	for (i = 0; i < actvcnt; i++) {
-		a = (const struct action *)&actv[i];
-		if (a->kind != KIND_RESERVED)
-			continue;
-		action_spot(tl, a, &spot);
-		if (pobj_spot_is_large(&spot))
-			pobj_large_settle(tl, &spot);
-		else
-			reserved_toggle(tl->p->heap, &spot);
-	}
+	for (i = 0; i < actvcnt; i++)
+		action_settle(tl, (const struct action *)&actv[i]);
 	return 0;
 }
 
@@ -222,7 +284,7 @@ void pmemobj_cancel(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 			pobj_large_cancel(tl, &spot);
 			continue;
 		}
-		reserved_toggle(tl->p->heap, &spot);
+		reserved_toggle(tl->p->heap, spot.page, spot.idx, spot.slab);
 		if (spot.slab)
 			spot.slab->avail[spot.idx / 64] |= 1ULL << spot.idx % 64;
 		__atomic_store_n(&tl->side->frees, tl->side->frees + 1, __ATOMIC_RELEASE);

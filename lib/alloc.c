@@ -13,6 +13,7 @@
 
 #include "lib/errormsg.h"
 #include "lib/heap.h"
+#include "lib/registry.h"
 #include "libpmemobj/atomic_base.h"
 #include "pobj.h"
 
@@ -64,21 +65,27 @@ static PMEMoid spot_oid(const struct pobj_tlane *tl, const struct pobj_spot *spo
 	return (PMEMoid){ tl->p->uuid_lo, spot->off };
 }
 
-/*
- * Where the id goes: *@off is its offset if it lies in this pool, else 0. 0; -EINVAL.
- */
-static int dest_find(const struct pobj_tlane *tl, const PMEMoid *oidp, u64 *off)
+/* What dest_find() found wrong, or that the id is not in this pool. */
+static int dest_elsewhere(const struct pobj_tlane *tl, const PMEMoid *oidp, u64 *off)
+{
+	*off = 0;
+	if ((uintptr_t)oidp % sizeof(u64))
+		return pobj_err(-EINVAL, "%s: the id's place is not aligned to 8 bytes",
+				tl->p->path);
+	if (oidp && pobj_heap_off(tl->p->heap, oidp))
+		return pobj_err(-EINVAL, "%s: the id's place is not within an object",
+				tl->p->path);
+	return 0;
+}
+
+/* Where the id goes: *@off is its offset if it lies in this pool, else 0. 0; -EINVAL. */
+static inline int dest_find(const struct pobj_tlane *tl, const PMEMoid *oidp, u64 *off)
 {
 	const struct pobj_heap *h = tl->p->heap;
 
-	*off = oidp ? pobj_heap_off(h, oidp) : 0;
-	if (POBJ_UNLIKELY((uintptr_t)oidp % sizeof(u64)))
-		return pobj_err(-EINVAL, "%s: the id's place is not aligned to 8 bytes",
-				tl->p->path);
-	if (*off && POBJ_UNLIKELY(!pobj_word_ok(h, *off) ||
-				  !pobj_word_ok(h, *off + sizeof(u64))))
-		return pobj_err(-EINVAL, "%s: the id's place is not within an object",
-				tl->p->path);
+	*off = (u64)((const char *)oidp - (const char *)h->media.base);
+	if (POBJ_UNLIKELY(!pobj_words_ok(h, *off, sizeof(*oidp))))
+		return dest_elsewhere(tl, oidp, off);
 	return 0;
 }
 
@@ -102,28 +109,19 @@ static int alloc_commit(struct pobj_tlane *tl, const struct pobj_spot *spot, PME
 			u64 dest)
 {
 	struct pobj_heap *h = tl->p->heap;
-	struct pobj_step s[3];
+	struct pobj_step s;
 	int err;
 
 	if (pobj_spot_is_large(spot))
-		pobj_large_step(h, spot, 0, true, &s[0]);
+		pobj_large_step(h, spot, 0, true, &s);
 	else
-		pobj_spot_step(h, spot, false, &s[0]);
-	if (!dest) {
-		err = pobj_lane_publish_step(&tl->log, &s[0], spot->page);
-		if (!err)
-			dest_write(oidp, spot_oid(tl, spot));
-		return err;
-	}
-	s[1].target = dest + offsetof(PMEMoid, off);
-	s[1].value = spot->off;
-	s[1].at = (__le64 *)&oidp->off;
-	s[1].kind = POBJ_STEP_WORD;
-	s[2].target = dest;
-	s[2].value = tl->p->uuid_lo;
-	s[2].at = (__le64 *)&oidp->pool_uuid_lo;
-	s[2].kind = POBJ_STEP_WORD;
-	return pobj_lane_apply(&tl->log, s, 3);
+		pobj_spot_step(spot, false, &s);
+	if (dest)
+		return pobj_lane_alloc_step(&tl->log, &s, dest, tl->p->uuid_lo, spot->off);
+	err = pobj_lane_publish_step(&tl->log, &s, spot->page);
+	if (!err)
+		dest_write(oidp, spot_oid(tl, spot));
+	return err;
 }
 
 /* Zero it, construct it. 0; -ECANCELED. */
@@ -201,7 +199,7 @@ int pmemobj_zalloc(PMEMobjpool *pop, PMEMoid *oidp, size_t size, uint64_t type_n
 /* ---- free -------------------------------------------------------------------------------- */
 
 /* Find an object that the caller may free or move. 0 or -EINVAL with a message. */
-static int object_find(struct pobj_tlane *tl, PMEMoid oid, struct pobj_spot *spot)
+static inline int object_find(struct pobj_tlane *tl, PMEMoid oid, struct pobj_spot *spot)
 {
 	if (POBJ_UNLIKELY(oid.pool_uuid_lo != tl->p->uuid_lo))
 		return pobj_err(-EINVAL, "%s: the object is of another pool", tl->p->path);
@@ -213,7 +211,7 @@ static int object_find(struct pobj_tlane *tl, PMEMoid oid, struct pobj_spot *spo
 
 static int object_free(PMEMoid *oidp, bool durable)
 {
-	PMEMobjpool *pop = pmemobj_pool_by_oid(*oidp);
+	PMEMobjpool *pop = pobj_registry_pool(*oidp);
 	struct pobj_tlane *tl = pop ? pobj_tlane_of(pop) : NULL;
 	struct pobj_spot spot;
 	struct pobj_step step;
@@ -234,7 +232,7 @@ static int object_free(PMEMoid *oidp, bool durable)
 		pobj_large_step(tl->p->heap, &spot, 0, false, &step);
 		step.target = POBJ_M_TARGET_OBJECT | pobj_spot_ref(&spot);
 	} else {
-		pobj_spot_step(tl->p->heap, &spot, true, &step);
+		pobj_spot_step(&spot, true, &step);
 	}
 	pobj_ring_add(tl, pobj_spot_ref(&spot), spot.pages);		/* V3 */
 	err = pobj_lane_free_step(&tl->log, &step, dest, durable);

@@ -156,7 +156,7 @@ static inline bool pobj_spot_is_large(const struct pobj_spot *s)
  * @p: the pool
  * @side: what others know of it
  * @holds: its holds (lib/core/side.h)
- * @ring_seq: sequences of the entries behind side->ring
+ * @ring_seq: sequences of the entries behind side->ring; @ring_next: place of the next one
  * @set: slab sets by hash; @last the one used last
  * @sets_of: typed sets of each class
  * @slab: owned slabs, NULL where there is none, @slab_cnt places
@@ -174,6 +174,7 @@ struct pobj_tlane {
 	struct pobj_side_lane *side;
 	u64 *holds;
 	u64 ring_seq[POBJ_RING_CNT];
+	u32 ring_next;
 	struct pobj_slab_set *last;
 	struct pobj_slab_set *set[POBJ_SET_HASH];
 	u32 sets_of[POBJ_CLASSES];
@@ -197,8 +198,8 @@ struct pobj_tlane {
  * @side: areas of the sidecar; @sessions, @lanes, @holds, @groups, @pages: where they are mapped
  * @lanes_used: in its head: lanes that were ever taken, + 1
  * @group_cnt: groups of pages
+ * @lines, @data_off, @page_shift, @data_bytes: of @g, where they are at hand
  * @classes: size classes
- * @open_id: number of this opening, unique in the process
  * @lock: protects @tlanes; never held while anything of the pool changes
  * @tlanes: lanes of this process; @by_lane: the same by number
  */
@@ -213,8 +214,11 @@ struct pobj_heap {
 	struct pobj_side_page *pages;
 	u64 *lanes_used;
 	u64 group_cnt;
+	struct pobj_m_line *lines;
+	u64 data_off;
+	u64 data_bytes;
+	u32 page_shift;
 	struct pobj_class classes[POBJ_CLASSES];
-	u64 open_id;
 	pthread_mutex_t lock;
 	struct pobj_tlane *tlanes;
 	struct pobj_tlane *by_lane[POBJ_LANES_MAX];
@@ -229,11 +233,26 @@ int pobj_heap_attach(struct pobj_pool *p);
  */
 void pobj_heap_detach(struct pobj_pool *p);
 
+/* Which lane the thread used last. In the first block of TLS: no call to find it. */
+extern __thread struct pobj_last_seat {
+	PMEMobjpool *pop;
+	u64 live_id;
+	struct pobj_tlane *tl;
+} pobj_last_seat __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The rest of pobj_tlane_of(). */
+struct pobj_tlane *pobj_tlane_find(PMEMobjpool *pop);
+
 /*
  * The calling thread's lane of @pop; it takes one at its first operation. NULL with errno and message:
  * EINVAL: not open here (a forked child); EAGAIN: no lane is free; EIO: an earlier write failed.
  */
-struct pobj_tlane *pobj_tlane_of(PMEMobjpool *pop);
+static inline struct pobj_tlane *pobj_tlane_of(PMEMobjpool *pop)
+{
+	if (pobj_last_seat.pop == pop && pobj_last_seat.live_id == pobj_pool_raw(pop)->live_id)
+		return pobj_last_seat.tl;
+	return pobj_tlane_find(pop);
+}
 
 /* A write failed: what reached the medium is not known. Marks the pool broken; returns @err. */
 int pobj_heap_broken(struct pobj_pool *p, int err);
@@ -299,9 +318,18 @@ int pobj_heap_squeeze(struct pobj_tlane *tl);
 /* Give the pages of empty slabs back: all unowned ones and the lane's own. Returns the pages. */
 u64 pobj_slabs_dissolve(struct pobj_tlane *tl);
 
-/* The same word of a slab's state as a step: A if @spot->slab is ours, else F. @allocated: now. */
-void pobj_spot_step(struct pobj_heap *h, const struct pobj_spot *spot, bool allocated,
-		    struct pobj_step *step);
+/* The state of an object of a slab as a step: A if @spot->slab is ours, else F. @allocated: now. */
+static inline void pobj_spot_step(const struct pobj_spot *spot, bool allocated,
+				  struct pobj_step *step)
+{
+	const u32 w = spot->idx / 64;
+
+	step->target = POBJ_M_TARGET_OBJECT | pobj_spot_ref(spot);
+	step->old = allocated;
+	step->value = 1ULL << spot->idx % 64;
+	step->at = spot->slab ? &spot->line->slab[w].a : &spot->line->slab[w].f;
+	step->kind = spot->slab ? POBJ_STEP_A : POBJ_STEP_F;
+}
 
 /* Offset of the type number of an object in a mixed slab. */
 static inline u64 pobj_mixed_type_off(u64 slab_off, u32 size, u32 cnt, u32 idx)
@@ -371,8 +399,35 @@ int pobj_object_at(struct pobj_heap *h, const struct pobj_tlane *tl, u64 off,
 /* Its type number. */
 u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot);
 
-/* May a word at @off be logged and set by an operation: in the data, aligned, in no log? */
-bool pobj_word_ok(const struct pobj_heap *h, u64 off);
+/* Line of a page. */
+static inline struct pobj_m_line *pobj_heap_line(const struct pobj_heap *h, u64 page)
+{
+	return h->lines + page;
+}
+
+/* Is the page one of a log? */
+static inline bool pobj_page_is_log(const struct pobj_heap *h, u64 page)
+{
+	return (le64_to_cpu(pobj_env_load64(&h->lines[page].header)) & 0xf) == POBJ_M_LOG;
+}
+
+/*
+ * May the word at @off (or the id: two words) be logged and set by an operation: is it in the data,
+ * aligned, in no log?
+ */
+static inline bool pobj_words_ok(const struct pobj_heap *h, u64 off, u64 bytes)
+{
+	const u64 in = off - h->data_off;	/* below the data this is a large number */
+	const u64 page = in >> h->page_shift, last = (in + bytes - 1) >> h->page_shift;
+
+	return !(off % sizeof(u64)) && in <= h->data_bytes - bytes && !pobj_page_is_log(h, page) &&
+	       (last == page || !pobj_page_is_log(h, last));
+}
+
+static inline bool pobj_word_ok(const struct pobj_heap *h, u64 off)
+{
+	return pobj_words_ok(h, off, sizeof(u64));
+}
 
 /* ---- changes (op.c) ---------------------------------------------------------------------- */
 
@@ -396,13 +451,54 @@ struct pobj_op {
 	struct pobj_spot freed_inline[4];
 };
 
-void pobj_op_begin(struct pobj_op *op, struct pobj_tlane *tl);
+static inline void pobj_op_begin(struct pobj_op *op, struct pobj_tlane *tl)
+{
+	op->tl = tl;
+	op->step = op->step_inline;
+	op->freed = op->freed_inline;
+	op->cnt = 0;
+	op->room = POBJ_OP_INLINE;
+	op->freed_cnt = 0;
+	op->freed_room = ARRAY_SIZE(op->freed_inline);
+	op->err = 0;
+}
+
+/* One more step, which there is no room for: NULL without memory. */
+struct pobj_step *pobj_op_more(struct pobj_op *op);
+
+static inline struct pobj_step *pobj_op_step(struct pobj_op *op)
+{
+	return op->cnt < op->room ? &op->step[op->cnt++] : pobj_op_more(op);
+}
+
 /* Set the word at @off, for which pobj_word_ok() holds (or a word of the root record). */
-void pobj_op_word(struct pobj_op *op, u64 off, u64 value);
+static inline void pobj_op_word(struct pobj_op *op, u64 off, u64 value)
+{
+	struct pobj_step *s = pobj_op_step(op);
+
+	if (!s)
+		return;
+	s->target = off;
+	s->value = value;
+	s->at = pobj_media_ptr(&op->tl->p->heap->media, off);
+	s->kind = POBJ_STEP_WORD;
+}
+
 /* Write an id: off, then uuid. */
 void pobj_op_id(struct pobj_op *op, u64 off, PMEMoid oid);
 /* Make a taken or reserved object allocated. @flags: POBJ_M_F_* for a large one. */
-void pobj_op_alloc(struct pobj_op *op, const struct pobj_spot *spot, u32 flags);
+static inline void pobj_op_alloc(struct pobj_op *op, const struct pobj_spot *spot, u32 flags)
+{
+	struct pobj_step *s = pobj_op_step(op);
+
+	if (!s)
+		return;
+	if (pobj_spot_is_large(spot))
+		pobj_large_step(op->tl->p->heap, spot, flags, true, s);
+	else
+		pobj_spot_step(spot, false, s);
+}
+
 /* Free an allocated one. */
 void pobj_op_free(struct pobj_op *op, const struct pobj_spot *spot);
 /*
@@ -410,6 +506,8 @@ void pobj_op_free(struct pobj_op *op, const struct pobj_spot *spot);
  * taken objects are still the caller's to settle.
  */
 int pobj_op_commit(struct pobj_op *op);
+/* Forget it all. */
+void pobj_op_drop(struct pobj_op *op);
 
 /* ---- operations that more than one file needs (alloc.c) ----------------------------------- */
 

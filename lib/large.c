@@ -27,11 +27,11 @@ int pobj_large_take(struct pobj_tlane *tl, u64 size, u64 type, struct pobj_spot 
 		return err;
 	*spot = (struct pobj_spot){
 		.page = page, .off = pobj_geom_page(h->g, page), .size = pages << h->g->page_shift,
-		.pages = pages, .line = pobj_media_ptr(&h->media, pobj_geom_line(h->g, page)),
+		.pages = pages, .line = pobj_heap_line(h, page),
 		.idx = POBJ_M_REF_LARGE,
 	};
+	/* Not flushed here: the header comes later in the same line, and takes them along (P1). */
 	pobj_store_words(&h->media, &spot->line->type, words, 7);
-	pobj_flush(&h->media, spot->line, sizeof(*spot->line));
 	__atomic_fetch_or(&h->groups[page / POBJ_GROUP_PAGES].types, POBJ_TYPE_BIT(type),
 			  __ATOMIC_ACQ_REL);
 	__atomic_add_fetch(&tl->larges, 1, __ATOMIC_ACQ_REL);

@@ -12,18 +12,6 @@ static void store(u64 *p, u64 v)
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
-void pobj_op_begin(struct pobj_op *op, struct pobj_tlane *tl)
-{
-	op->tl = tl;
-	op->step = op->step_inline;
-	op->freed = op->freed_inline;
-	op->cnt = 0;
-	op->room = ARRAY_SIZE(op->step_inline);
-	op->freed_cnt = 0;
-	op->freed_room = ARRAY_SIZE(op->freed_inline);
-	op->err = 0;
-}
-
 /* An array of @size each that has room for one more; NULL: no memory. */
 static void *more_room(void *array, const void *inline_array, size_t size, u32 cnt, u32 *room)
 {
@@ -43,7 +31,7 @@ static void *more_room(void *array, const void *inline_array, size_t size, u32 c
 	return more;
 }
 
-static struct pobj_step *next_step(struct pobj_op *op)
+struct pobj_step *pobj_op_more(struct pobj_op *op)
 {
 	struct pobj_step *more;
 
@@ -54,18 +42,6 @@ static struct pobj_step *next_step(struct pobj_op *op)
 	}
 	op->step = more;
 	return &op->step[op->cnt++];
-}
-
-void pobj_op_word(struct pobj_op *op, u64 off, u64 value)
-{
-	struct pobj_step *s = next_step(op);
-
-	if (!s)
-		return;
-	s->target = off;
-	s->value = value;
-	s->at = pobj_media_ptr(&op->tl->p->heap->media, off);
-	s->kind = POBJ_STEP_WORD;
 }
 
 void pobj_op_id(struct pobj_op *op, u64 off, PMEMoid oid)
@@ -79,23 +55,11 @@ void pobj_op_id(struct pobj_op *op, u64 off, PMEMoid oid)
 		pobj_op_word(op, off + offsetof(PMEMoid, pool_uuid_lo), oid.pool_uuid_lo);
 }
 
-void pobj_op_alloc(struct pobj_op *op, const struct pobj_spot *spot, u32 flags)
-{
-	struct pobj_step *s = next_step(op);
-
-	if (!s)
-		return;
-	if (pobj_spot_is_large(spot))
-		pobj_large_step(op->tl->p->heap, spot, flags, true, s);
-	else
-		pobj_spot_step(op->tl->p->heap, spot, false, s);
-}
-
 void pobj_op_free(struct pobj_op *op, const struct pobj_spot *spot)
 {
 	struct pobj_heap *h = op->tl->p->heap;
 	struct pobj_spot *more;
-	struct pobj_step *s = next_step(op);
+	struct pobj_step *s = pobj_op_step(op);
 
 	if (!s)
 		return;
@@ -103,7 +67,7 @@ void pobj_op_free(struct pobj_op *op, const struct pobj_spot *spot)
 		pobj_span_build(h, spot->page, spot->pages);	/* V8 */
 		pobj_large_step(h, spot, 0, false, s);
 	} else {
-		pobj_spot_step(h, spot, true, s);
+		pobj_spot_step(spot, true, s);
 	}
 	more = more_room(op->freed, op->freed_inline, sizeof(*more), op->freed_cnt,
 			 &op->freed_room);
@@ -186,31 +150,30 @@ static void release_freed(struct pobj_op *op)
 }
 
 /* Does one word say it all? Then all of it is in the first step. */
-static bool op_is_one_word(struct pobj_op *op)
+static inline bool op_is_one_word(struct pobj_op *op)
 {
 	u64 bits = 0;
 	u32 i;
 
-	if (op->freed_cnt)
+	if (op->freed_cnt || op->step[op->cnt - 1].at != op->step[0].at ||
+	    (op->cnt > 1 && op->step[0].kind == POBJ_STEP_WORD))
 		return false;
 	for (i = 0; i < op->cnt; i++) {
 		if (op->step[i].at != op->step[0].at)
 			return false;
 		bits |= op->step[i].value;
 	}
-	if (op->cnt == 1)
-		return true;
-	op->step[0].value = bits;
-	return op->step[0].kind != POBJ_STEP_WORD;
+	op->step[0].value = op->cnt > 1 ? bits : op->step[0].value;
+	return true;
 }
 
 /* Page of the line in which the word lies, if it lies in one. */
 static bool page_of_line(const struct pobj_heap *h, const __le64 *at, u64 *page)
 {
-	const u64 off = pobj_heap_off(h, at);
+	const u64 off = (u64)((const char *)at - (const char *)h->lines);
 
-	*page = (off - h->g->line_off) / POBJ_M_LINE;
-	return off >= h->g->line_off && *page < h->g->page_cnt;
+	*page = off / POBJ_M_LINE;
+	return *page < h->g->page_cnt;
 }
 
 static int op_make(struct pobj_op *op)
@@ -219,7 +182,7 @@ static int op_make(struct pobj_op *op)
 	u64 page;
 	int err;
 
-	if (page_of_line(tl->p->heap, op->step[0].at, &page) && op_is_one_word(op))
+	if (op_is_one_word(op) && page_of_line(tl->p->heap, op->step[0].at, &page))
 		return pobj_lane_publish_step(&tl->log, &op->step[0], page);
 	if (op->freed_cnt)
 		hold_freed(op);
@@ -227,6 +190,14 @@ static int op_make(struct pobj_op *op)
 	if (!err && op->freed_cnt)
 		release_freed(op);
 	return err;
+}
+
+void pobj_op_drop(struct pobj_op *op)
+{
+	if (op->step != op->step_inline)
+		free(op->step);
+	if (op->freed != op->freed_inline)
+		free(op->freed);
 }
 
 int pobj_op_commit(struct pobj_op *op)
@@ -240,9 +211,6 @@ int pobj_op_commit(struct pobj_op *op)
 		if (err)
 			pobj_heap_broken(op->tl->p, err);
 	}
-	if (op->step != op->step_inline)
-		free(op->step);
-	if (op->freed != op->freed_inline)
-		free(op->freed);
+	pobj_op_drop(op);
 	return err;
 }

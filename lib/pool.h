@@ -47,6 +47,7 @@ struct pobj_heap;
  * @broken: a write to the medium failed: nothing may be changed until the pool is opened anew
  * @made: while creating: the file is ours to remove
  * @heap: this process' part of the heap (lib/heap.h)
+ * @live_id: number of this opening, unique in the process; 0 while operations are not possible
  * @user_data: the caller's
  * @path: as given to open, for messages
  */
@@ -72,6 +73,7 @@ struct pobj_pool {
 	bool broken;
 	bool made;
 	struct pobj_heap *heap;
+	u64 live_id;
 	void *user_data;
 	char path[4096];
 };

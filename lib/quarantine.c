@@ -44,19 +44,21 @@ void pobj_ring_clean(struct pobj_tlane *tl)
 
 void pobj_ring_add(struct pobj_tlane *tl, u64 ref, u64 pages)
 {
-	u32 i;
+	struct pobj_side_lane *side = tl->side;
+	const u32 i = tl->ring_next++ % POBJ_RING_CNT;
 
 	/*
-	 * There is one: two entries at most are not retired, since each retires all but its
+	 * What stands here, four frees old, is retired for good: each entry retires all but its
 	 * predecessor as soon as it is durable.
 	 */
-	for (i = 0; tl->side->ring[i] && tl->ring_seq[i] > tl->log.sealed; i++)
-		;
-	if (tl->side->ring[i])
+	if (POBJ_UNLIKELY(side->ring_pages[i]))
 		ring_drop(tl, i);
+	else
+		store(&side->frees, side->frees + 1);
 	tl->ring_seq[i] = tl->log.seq + 1;
-	store(&tl->side->ring_pages[i], pages);
-	store(&tl->side->ring[i], ref + 1);
+	if (POBJ_UNLIKELY(pages))
+		store(&side->ring_pages[i], pages);
+	store(&side->ring[i], ref + 1);
 }
 
 int pobj_ring_retire(struct pobj_tlane *tl)

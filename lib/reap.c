@@ -49,7 +49,7 @@ static void each_owned(struct pobj_heap *h, struct pobj_side_lane *by,
 static void span_flush(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
 {
 	(void)by;
-	pobj_flush(&h->media, pobj_media_ptr(&h->media, pobj_geom_line(h->g, page)), POBJ_M_LINE);
+	pobj_flush(&h->media, pobj_heap_line(h, page), POBJ_M_LINE);
 }
 
 static void span_give_up(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
@@ -68,7 +68,7 @@ static void span_give_up(struct pobj_heap *h, struct pobj_side_lane *by, u64 pag
 		memset(h->pages[page].reserved_b, 0, sizeof(h->pages[page].reserved_b));
 	}
 	pobj_span_disown(h, by, page);
-	spot.line = pobj_media_ptr(&h->media, pobj_geom_line(h->g, page));
+	spot.line = pobj_heap_line(h, page);
 	if (l.kind == POBJ_M_SLAB)
 		pobj_slab_hint(h, &spot);
 }

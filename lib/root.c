@@ -103,8 +103,7 @@ static int root_move(struct pobj_pool *p, const struct root *old, u64 page, u64 
 	if (!err)
 		return 0;
 	/* What reached the medium is not known, and the kernel tells of a failed write once. */
-	p->broken = true;
-	return pobj_err_sys(err, "%s: the root cannot be written", p->path);
+	return pobj_err_sys(pobj_heap_broken(p, err), "%s: the root cannot be written", p->path);
 }
 
 /* The span of a root is taken as any large object's; the calling thread's lane covers it. */

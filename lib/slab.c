@@ -89,11 +89,6 @@ static u32 line_used(const struct pobj_m_line *line)
 		     __builtin_popcountll(pair_state(line, 2)));
 }
 
-static struct pobj_m_line *line_at(const struct pobj_heap *h, u64 page)
-{
-	return pobj_media_ptr(&h->media, pobj_geom_line(h->g, page));
-}
-
 static u64 seen_pages(const struct pobj_heap *h, const struct seen *s)
 {
 	return pobj_geom_pages(h->g, (u64)s->cnt * (s->size + (s->mixed ? sizeof(u64) : 0)));
@@ -138,8 +133,8 @@ static u64 group_room(struct pobj_heap *h, u64 group)
 
 	for (; pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		line_see(line_at(h, page), &s);
-		if (s.size && line_used(line_at(h, page)) < s.cnt)
+		line_see(pobj_heap_line(h, page), &s);
+		if (s.size && line_used(pobj_heap_line(h, page)) < s.cnt)
 			room |= POBJ_ROOM_BIT(s.size, s.type, s.mixed);
 	}
 	return room;
@@ -186,7 +181,7 @@ static struct pobj_slab *slab_make(struct pobj_tlane *tl, u64 page, const struct
 	if (!s)
 		return NULL;
 	s->page = page;
-	s->line = line_at(h, page);
+	s->line = pobj_heap_line(h, page);
 	s->side = &h->pages[page];
 	s->off = pobj_geom_page(h->g, page);
 	s->type = seen->type;
@@ -387,7 +382,7 @@ static bool slab_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 pag
 
 	if (!pobj_span_own(h, tl->side, page))
 		return false;
-	line_see(line_at(h, page), &seen);
+	line_see(pobj_heap_line(h, page), &seen);
 	if (seen_fits(&seen, set, size))
 		s = slab_make(tl, page, &seen);
 	if (s && slab_refill(tl, s)) {
@@ -412,8 +407,8 @@ static bool group_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 gr
 		return false;
 	for (pages = group_unowned(h, group, map); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		line_see(line_at(h, page), &seen);
-		if (seen_fits(&seen, set, size) && line_used(line_at(h, page)) < seen.cnt &&
+		line_see(pobj_heap_line(h, page), &seen);
+		if (seen_fits(&seen, set, size) && line_used(pobj_heap_line(h, page)) < seen.cnt &&
 		    slab_adopt(tl, set, page, size))
 			return true;
 	}
@@ -454,7 +449,7 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 	if (err)
 		return err;
 	seen.cnt = pobj_class_count(h->g, c->size, pages, set->mixed);
-	line = line_at(h, page);
+	line = pobj_heap_line(h, page);
 	pobj_store_words(&h->media, &line->type, words, 7);
 	/* P1: the header is stored last. */
 	pobj_store64(&h->media, &line->header,
@@ -489,7 +484,7 @@ static bool slab_dissolvable(struct pobj_tlane *tl, u64 page, const struct seen 
 		if (pair_reserved(&h->pages[page], w))
 			return false;
 	}
-	if (line_used(line_at(h, page)))
+	if (line_used(pobj_heap_line(h, page)))
 		return false;
 	for (w = 0; w < POBJ_M_SLAB_PAIRS; w++) {
 		all[w] = pair_valid(s->cnt, w);
@@ -525,7 +520,7 @@ static int gone_give(struct pobj_tlane *tl, struct gone *g)
 static void gone_add(struct pobj_tlane *tl, struct gone *g, u64 page, const struct seen *s)
 {
 	struct pobj_heap *h = tl->p->heap;
-	struct pobj_m_line *line = line_at(h, page);
+	struct pobj_m_line *line = pobj_heap_line(h, page);
 
 	g->page[g->cnt] = page;
 	g->pages[g->cnt] = seen_pages(h, s);
@@ -545,10 +540,10 @@ static void group_dissolve(struct pobj_tlane *tl, u64 group, struct gone *g)
 
 	for (pages = group_unowned(h, group, pobj_group_map(h, group)); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		line_see(line_at(h, page), &s);
-		if (!s.size || line_used(line_at(h, page)) || !pobj_span_own(h, tl->side, page))
+		line_see(pobj_heap_line(h, page), &s);
+		if (!s.size || line_used(pobj_heap_line(h, page)) || !pobj_span_own(h, tl->side, page))
 			continue;
-		line_see(line_at(h, page), &s);
+		line_see(pobj_heap_line(h, page), &s);
 		if (s.size && slab_dissolvable(tl, page, &s))
 			gone_add(tl, g, page, &s);
 		else
@@ -590,48 +585,70 @@ u64 pobj_slabs_dissolve(struct pobj_tlane *tl)
 
 /* ---- handing out ------------------------------------------------------------------------- */
 
-static bool slab_hand_out(struct pobj_tlane *tl, struct pobj_slab *s, bool unlogged,
-			  struct pobj_spot *spot)
+/* Hand out the lowest of @bits, which are available in pair @w. */
+static inline void bit_hand_out(struct pobj_slab *s, u32 w, u64 bits, struct pobj_spot *spot)
 {
-	u64 bits[POBJ_M_SLAB_PAIRS];
-	u32 w;
+	const u32 idx = w * 64 + (u32)__builtin_ctzll(bits);
 
-	memcpy(bits, s->avail, sizeof(bits));
-	if (unlogged)
-		pobj_ring_mask(tl, s->page, bits);
-	w = bits[0] ? 0 : bits[1] ? 1 : 2;
-	if (!bits[w])
-		return false;
-	spot->idx = w * 64 + (u32)__builtin_ctzll(bits[w]);
-	bits[w] &= -bits[w];
-	s->avail[w] &= ~bits[w];
-	s->taken[w] |= bits[w];
+	bits &= -bits;
+	s->avail[w] &= ~bits;
+	s->taken[w] |= bits;
 	spot->page = s->page;
-	spot->off = s->off + (u64)spot->idx * s->size;
+	spot->off = s->off + (u64)idx * s->size;
 	spot->size = s->size;
 	spot->pages = 0;
 	spot->line = s->line;
 	spot->slab = s;
+	spot->idx = idx;
+}
+
+static inline bool slab_hand_out(struct pobj_slab *s, struct pobj_spot *spot)
+{
+	const u32 w = s->avail[0] ? 0 : s->avail[1] ? 1 : 2;
+
+	if (!s->avail[w])
+		return false;
+	bit_hand_out(s, w, s->avail[w], spot);
+	return true;
+}
+
+/* The same, but nothing that the lane's own ring lists. */
+static inline bool slab_hand_out_retired(const struct pobj_tlane *tl, struct pobj_slab *s,
+					 struct pobj_spot *spot)
+{
+	u64 bits[POBJ_M_SLAB_PAIRS];
+	u32 w;
+
+	/* Nothing is listed once the frees are retired. */
+	if (tl->log.sealed >= tl->log.last_free)
+		return slab_hand_out(s, spot);
+	memcpy(bits, s->avail, sizeof(bits));
+	pobj_ring_mask(tl, s->page, bits);
+	w = bits[0] ? 0 : bits[1] ? 1 : 2;
+	if (!bits[w])
+		return false;
+	bit_hand_out(s, w, bits[w], spot);
 	return true;
 }
 
 static bool set_hand_out(struct pobj_tlane *tl, struct pobj_slab_set *set, bool unlogged,
 			 struct pobj_spot *spot)
 {
+	struct pobj_slab *s;
 	u32 i;
 
-	if (set->cur < set->cnt && slab_hand_out(tl, set->slab[set->cur], unlogged, spot))
-		return true;
 	for (i = 0; i < set->cnt; i++) {
-		if (slab_hand_out(tl, set->slab[i], unlogged, spot)) {
-			set->cur = i;
+		s = set->slab[(set->cur + i) % set->cnt];
+		if (unlogged ? slab_hand_out_retired(tl, s, spot) : slab_hand_out(s, spot)) {
+			set->cur = (set->cur + i) % set->cnt;
 			return true;
 		}
 	}
 	/* 1. Others may have freed something. */
 	for (i = 0; i < set->cnt; i++) {
-		if (slab_refill(tl, set->slab[i]) &&
-		    slab_hand_out(tl, set->slab[i], unlogged, spot)) {
+		s = set->slab[i];
+		if (slab_refill(tl, s) &&
+		    (unlogged ? slab_hand_out_retired(tl, s, spot) : slab_hand_out(s, spot))) {
 			set->cur = i;
 			return true;
 		}
@@ -692,10 +709,10 @@ static void spot_set_type(struct pobj_heap *h, const struct pobj_spot *spot, u64
 	pobj_flush(&h->media, word, sizeof(*word));
 }
 
-int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
-		   struct pobj_spot *spot)
+/* All but the commonest. */
+static int slab_take_slowly(struct pobj_tlane *tl, u32 cls, u64 type, bool unlogged,
+			    struct pobj_spot *spot)
 {
-	const u32 cls = pobj_class_of(size);
 	struct pobj_slab_set *set = set_for(tl, cls, type);
 	struct pobj_slab_set *other;
 	int err;
@@ -703,11 +720,11 @@ int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
 	if (!set)
 		return -ENOMEM;
 	err = set_take(tl, set, unlogged, spot);
-	if (POBJ_UNLIKELY(err)) {
+	if (err) {
 		err = pobj_heap_squeeze(tl);
 		err = err > 0 ? set_take(tl, set, unlogged, spot) : err ? err : -ENOMEM;
 	}
-	if (POBJ_UNLIKELY(err == -ENOMEM)) {
+	if (err == -ENOMEM) {
 		/* No slab of its own: one of the other kind may have a place left. */
 		other = set_make(tl, cls, set->mixed ? type : 0, !set->mixed);
 		if (other && (set_hand_out(tl, other, unlogged, spot) ||
@@ -720,6 +737,20 @@ int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
 	return err;
 }
 
+int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
+		   struct pobj_spot *spot)
+{
+	const u32 cls = pobj_class_of(size);
+	const struct pobj_slab_set *set = tl->last;
+
+	/* The same class and type again, and the slab at hand has one. (last: typed, never mixed.) */
+	if (set && set->type == type && set->cls == cls && set->cur < set->cnt &&
+	    (unlogged ? slab_hand_out_retired(tl, set->slab[set->cur], spot) :
+			slab_hand_out(set->slab[set->cur], spot)))
+		return 0;
+	return slab_take_slowly(tl, cls, type, unlogged, spot);
+}
+
 void pobj_slab_settle(struct pobj_slab *s, u32 idx, bool back)
 {
 	const u64 bit = 1ULL << idx % 64;
@@ -727,17 +758,4 @@ void pobj_slab_settle(struct pobj_slab *s, u32 idx, bool back)
 	s->taken[idx / 64] &= ~bit;
 	if (back)
 		s->avail[idx / 64] |= bit;
-}
-
-void pobj_spot_step(struct pobj_heap *h, const struct pobj_spot *spot, bool allocated,
-		    struct pobj_step *step)
-{
-	struct pobj_m_line *line = spot->line;
-
-	(void)h;
-	step->target = POBJ_M_TARGET_OBJECT | pobj_spot_ref(spot);
-	step->old = allocated;
-	step->value = 1ULL << spot->idx % 64;
-	step->at = spot->slab ? &line->slab[spot->idx / 64].a : &line->slab[spot->idx / 64].f;
-	step->kind = spot->slab ? POBJ_STEP_A : POBJ_STEP_F;
 }

@@ -249,7 +249,7 @@ static void write_inside(struct pobj_heap *h, u64 page, u64 pages)
 	u64 i;
 
 	for (i = (page / step + 1) * step; i < page + pages; i += step) {
-		line = pobj_media_ptr(&h->media, pobj_geom_line(h->g, i));
+		line = pobj_heap_line(h, i);
 		pobj_store64(&h->media, &line->header,
 			     pobj_line_header(POBJ_M_CONT, 0, 0, (u32)(i - page)));
 		pobj_flush(&h->media, line, sizeof(*line));

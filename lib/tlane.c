@@ -22,17 +22,12 @@
 /* The pools in which a thread has a lane. */
 struct seat {
 	struct pobj_pool *p;
-	u64 open_id;
+	u64 live_id;
 	struct pobj_tlane *tl;
 	struct seat *next;
 };
 
-/* The one used last, and all. */
-static __thread struct {
-	PMEMobjpool *pop;
-	u64 open_id;
-	struct pobj_tlane *tl;
-} last_seat;
+__thread struct pobj_last_seat pobj_last_seat;
 static __thread struct seat *seats;
 
 static pthread_once_t seats_once = PTHREAD_ONCE_INIT;
@@ -48,12 +43,12 @@ static void seats_leave(void *arg)
 	pobj_registry_lock();
 	for (; s; s = next) {
 		next = s->next;
-		if (pobj_registry_holds(s->p) && s->p->heap && s->p->heap->open_id == s->open_id)
+		if (pobj_registry_holds(s->p) && s->p->live_id == s->live_id)
 			tlane_leave(s->tl);
 		free(s);
 	}
 	seats = NULL;
-	last_seat.pop = NULL;
+	pobj_last_seat.pop = NULL;
 	pobj_registry_unlock();
 }
 
@@ -67,7 +62,7 @@ static int seat_remember(struct pobj_pool *p, struct pobj_tlane *tl)
 	struct seat *s = seats;
 
 	/* The place of a pool that is closed serves again. */
-	while (s && (s->p != p || s->open_id == p->heap->open_id))
+	while (s && (s->p != p || s->live_id == p->live_id))
 		s = s->next;
 	if (!s) {
 		s = calloc(1, sizeof(*s));
@@ -79,7 +74,7 @@ static int seat_remember(struct pobj_pool *p, struct pobj_tlane *tl)
 		pthread_setspecific(seats_key, seats);
 	}
 	s->p = p;
-	s->open_id = p->heap->open_id;
+	s->live_id = p->live_id;
 	s->tl = tl;
 	return 0;
 }
@@ -89,7 +84,7 @@ static struct pobj_tlane *seat_find(const struct pobj_pool *p)
 	struct seat *s;
 
 	for (s = seats; s; s = s->next) {
-		if (s->p == p && s->open_id == p->heap->open_id)
+		if (s->p == p && s->live_id == p->live_id)
 			return s->tl;
 	}
 	return NULL;
@@ -224,32 +219,30 @@ static struct pobj_tlane *tlane_get(struct pobj_pool *p)
 	return NULL;
 }
 
-struct pobj_tlane *pobj_tlane_of(PMEMobjpool *pop)
+struct pobj_tlane *pobj_tlane_find(PMEMobjpool *pop)
 {
 	struct pobj_pool *p = pobj_pool_raw(pop);
 	struct pobj_tlane *tl;
 
-	if (POBJ_UNLIKELY(!p->heap)) {
-		/* Wiped by fork, or never opened: the message says it. */
-		if (pobj_pool_of(pop))
-			pobj_err(-EINVAL, "%s: the pool is being closed", p->path);
-		return NULL;
-	}
-	if (POBJ_UNLIKELY(p->broken)) {
+	if (p->broken) {
 		pobj_err(-EIO,
 			 "%s: an earlier write to the medium failed; close the pool and open it again, which recovers it",
 			 p->path);
 		return NULL;
 	}
-	if (last_seat.pop == pop && last_seat.open_id == p->heap->open_id)
-		return last_seat.tl;
+	if (!p->live_id) {
+		/* Wiped by fork, or never opened: the message says it. */
+		if (pobj_pool_of(pop))
+			pobj_err(-EINVAL, "%s: the pool is being closed", p->path);
+		return NULL;
+	}
 	tl = seat_find(p);
 	if (!tl)
 		tl = tlane_get(p);
 	if (tl) {
-		last_seat.pop = pop;
-		last_seat.open_id = p->heap->open_id;
-		last_seat.tl = tl;
+		pobj_last_seat.pop = pop;
+		pobj_last_seat.live_id = p->live_id;
+		pobj_last_seat.tl = tl;
 	}
 	return tl;
 }
@@ -257,6 +250,7 @@ struct pobj_tlane *pobj_tlane_of(PMEMobjpool *pop)
 int pobj_heap_broken(struct pobj_pool *p, int err)
 {
 	p->broken = true;
+	p->live_id = 0;
 	return err;
 }
 
@@ -295,12 +289,14 @@ static void tlane_unlist(struct pobj_heap *h, struct pobj_tlane *tl)
 static void tlane_leave(struct pobj_tlane *tl)
 {
 	struct pobj_heap *h = tl->p->heap;
+	int err;
 
 	/* After a failed write the next to open recovers; nothing may change until then. */
 	if (tl->p->broken)
 		return;
-	if (pobj_ring_retire(tl)) {
-		tl->p->broken = true;
+	err = pobj_ring_retire(tl);
+	if (err) {
+		pobj_heap_broken(tl->p, err);
 		return;
 	}
 	if (pobj_slabs_give_up(tl) || __atomic_load_n(&tl->larges, __ATOMIC_ACQUIRE)) {
@@ -362,10 +358,14 @@ int pobj_heap_attach(struct pobj_pool *p)
 	h->pages = (struct pobj_side_page *)(side + h->side.pages);
 	h->lanes_used = &p->sidecar->lanes_used;
 	h->group_cnt = pobj_side_group_cnt(h->g);
-	h->open_id = __atomic_add_fetch(&opened, 1, __ATOMIC_RELAXED);
+	h->lines = pobj_media_ptr(&h->media, h->g->line_off);
+	h->data_off = h->g->data_off;
+	h->data_bytes = pobj_geom_data_bytes(h->g);
+	h->page_shift = h->g->page_shift;
 	pthread_mutex_init(&h->lock, NULL);
 	pobj_classes_make(h->classes, h->g);
 	p->heap = h;
+	p->live_id = __atomic_add_fetch(&opened, 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -382,7 +382,7 @@ static void tlane_take_over(struct pobj_tlane *tl)
 		return;
 	if (pobj_recover_lane(&tl->p->media, &tl->p->super, tl->log.lane, &r, &f) ||
 	    pobj_lane_take(&tl->log, &tl->p->heap->media, tl->p->heap->g, tl->log.lane, &f))
-		tl->p->broken = true;
+		pobj_heap_broken(tl->p, -EIO);
 }
 
 void pobj_heap_detach(struct pobj_pool *p)
@@ -402,6 +402,7 @@ void pobj_heap_detach(struct pobj_pool *p)
 			__atomic_store_n(&tl->side->session, 0, __ATOMIC_RELEASE);
 		tlane_free(tl);
 	}
+	p->live_id = 0;
 	p->heap = NULL;
 	pthread_mutex_destroy(&h->lock);
 	free(h);

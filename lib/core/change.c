@@ -41,23 +41,13 @@
 #include "lib/core/object.h"
 
 /* Fence. What an entry says is then durable, too. */
-static int lane_fence(struct pobj_lane *l)
+static inline int lane_fence(struct pobj_lane *l)
 {
 	int err = pobj_fence(l->m);
 
 	if (!err)
 		l->sealed = l->said;
 	return err;
-}
-
-/* Flush the line of @p unless it is @last, which was flushed just now; returns it. */
-static const void *flush_line(const struct pobj_lane *l, const void *p, const void *last)
-{
-	const void *line = (const void *)((uintptr_t)p & ~(uintptr_t)(POBJ_M_LINE - 1));
-
-	if (line != last)
-		pobj_flush(l->m, line, POBJ_M_LINE);
-	return line;
 }
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -92,7 +82,7 @@ static int undo_write_ext(struct pobj_lane *l, const struct pobj_step *s, u32 cn
 }
 
 /* P10. */
-static void step_make(const struct pobj_lane *l, const struct pobj_step *s)
+static inline void step_make(const struct pobj_lane *l, const struct pobj_step *s)
 {
 	switch (s->kind) {
 	case POBJ_STEP_WORD:
@@ -108,12 +98,12 @@ static void step_make(const struct pobj_lane *l, const struct pobj_step *s)
 }
 
 /* P5, round 2: LOCKs first, they want no flush before them; then the rest, in order. */
-static void steps_make(struct pobj_lane *l, const struct pobj_step *s, u32 cnt)
+static inline void steps_make(struct pobj_lane *l, const struct pobj_step *s, u32 cnt, bool locks)
 {
-	const void *last = NULL;
+	uintptr_t line, last = 0;
 	u32 i;
 
-	for (i = 0; i < cnt; i++) {
+	for (i = 0; locks && i < cnt; i++) {
 		if (s[i].kind == POBJ_STEP_F)
 			step_make(l, &s[i]);
 	}
@@ -121,17 +111,34 @@ static void steps_make(struct pobj_lane *l, const struct pobj_step *s, u32 cnt)
 		if (s[i].kind != POBJ_STEP_F)
 			step_make(l, &s[i]);
 	}
-	for (i = 0; i < cnt; i++)
-		last = flush_line(l, s[i].at, last);
+	for (i = 0; i < cnt; i++) {
+		/* Neighbours, the two words of an id mostly, share a line. */
+		line = (uintptr_t)s[i].at / POBJ_M_LINE;
+		if (line != last)
+			pobj_flush_line(l->m, s[i].at);
+		last = line;
+	}
+}
+
+static inline bool id_straddles(const __le64 *id)
+{
+	return (uintptr_t)id % POBJ_M_LINE == POBJ_M_LINE - sizeof(*id);
+}
+
+static inline void flush_id(const struct pobj_lane *l, const __le64 *id)
+{
+	pobj_flush_line(l->m, id);
+	if (id_straddles(id))
+		pobj_flush_line(l->m, id + 1);
 }
 
 /* Round 3: the entries so far are over. */
 static int lane_retire(struct pobj_lane *l)
 {
-	static const u64 nothing[6];
+	const void *slot = pobj_lane_store_nop(l, 0);
 	int err;
 
-	pobj_lane_write(l, POBJ_M_ENTRY_NOP, nothing, 0);
+	pobj_flush_line(l->m, slot);
 	err = lane_fence(l);
 	if (!err)
 		l->retired = l->seq;
@@ -153,19 +160,18 @@ int pobj_lane_retire(struct pobj_lane *l)
 	return lane_retire(l);
 }
 
-int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt)
+static inline __attribute__((always_inline)) int lane_apply(struct pobj_lane *l,
+							    struct pobj_step *s, u32 cnt)
 {
-	u64 head[6] = { 0 };
+	struct pobj_m_slot head = { .tag = 0 };
+	bool locks = false;
 	u32 i;
 	int err;
 
-	if (!cnt || cnt > POBJ_M_PACKED_MAX)
-		return -EINVAL;
-	if (cnt > POBJ_M_PAIRS && cnt > pobj_lane_capacity(l))
-		return -ENOSPC;
 	for (i = 0; i < cnt; i++) {
 		if (s[i].kind == POBJ_STEP_WORD)
 			s[i].old = le64_to_cpu(pobj_env_load64(s[i].at));
+		locks |= s[i].kind == POBJ_STEP_F;
 	}
 
 	/* P5, round 1: old values. */
@@ -175,17 +181,62 @@ int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt)
 			return err;
 	}
 	for (i = 0; i < cnt && i < POBJ_M_PAIRS; i++) {
-		head[2 * i] = s[i].target;
-		head[2 * i + 1] = s[i].old;
+		head.word[2 * i] = cpu_to_le64(s[i].target);
+		head.word[2 * i + 1] = cpu_to_le64(s[i].old);
 	}
-	pobj_lane_write(l, POBJ_M_ENTRY_UNDO, head, cnt);
+	pobj_lane_write(l, POBJ_M_ENTRY_UNDO, &head, cnt);
 	err = lane_fence(l);
 	if (err)
 		return err;
 	l->retired = l->seq - 1;			/* P3: that fence covered all before */
 
 	/* Round 2: the changes. */
-	steps_make(l, s, cnt);
+	steps_make(l, s, cnt, locks);
+	err = lane_fence(l);
+	if (err)
+		return err;
+	l->retired = l->seq;
+	return lane_retire(l);
+}
+
+int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt)
+{
+	/* The commonest by themselves: the compiler makes straight code of them. */
+	if (cnt == 2)
+		return lane_apply(l, s, 2);
+	if (cnt == 3)
+		return lane_apply(l, s, 3);
+	if (!cnt || cnt > POBJ_M_PACKED_MAX)
+		return -EINVAL;
+	if (cnt > POBJ_M_PAIRS && cnt > pobj_lane_capacity(l))
+		return -ENOSPC;
+	return lane_apply(l, s, cnt);
+}
+
+int pobj_lane_alloc_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, u64 uuid, u64 off)
+{
+	__le64 *id = pobj_media_ptr(l->m, dest);
+	struct pobj_m_slot undo;
+	int err;
+
+	/* P5, as in pobj_lane_apply(). */
+	undo.word[0] = cpu_to_le64(s->target);
+	undo.word[1] = s->kind == POBJ_STEP_WORD ? pobj_env_load64(s->at) : cpu_to_le64(s->old);
+	undo.word[2] = cpu_to_le64(dest + sizeof(*id));
+	undo.word[3] = pobj_env_load64(id + 1);
+	undo.word[4] = cpu_to_le64(dest);
+	undo.word[5] = pobj_env_load64(id);
+	pobj_lane_write(l, POBJ_M_ENTRY_UNDO, &undo, 3);
+	err = lane_fence(l);
+	if (err)
+		return err;
+	l->retired = l->seq - 1;
+
+	step_make(l, s);
+	pobj_store64(l->m, id + 1, off);			/* P12: off, then uuid */
+	pobj_store64(l->m, id, uuid);
+	pobj_flush_line(l->m, s->at);
+	flush_id(l, id);
 	err = lane_fence(l);
 	if (err)
 		return err;
@@ -195,7 +246,9 @@ int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt)
 
 int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, bool durable)
 {
-	u64 word[6] = { s->target & ~POBJ_M_TARGET_OBJECT, dest };
+	struct pobj_m_slot free = {
+		.word = { cpu_to_le64(s->target & ~POBJ_M_TARGET_OBJECT), cpu_to_le64(dest) },
+	};
 	__le64 *id = pobj_media_ptr(l->m, dest);
 	int err;
 
@@ -203,10 +256,10 @@ int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest
 	 * Round 1. The destination is flushed along: the caller may have stored the id and never
 	 * persisted it, and an older one must not come back after return (H6 of the protocol).
 	 */
-	pobj_lane_write(l, POBJ_M_ENTRY_FREE, word, 0);
+	pobj_lane_write(l, POBJ_M_ENTRY_FREE, &free, 0);
 	l->last_free = l->seq;
 	if (dest && !durable)
-		pobj_flush(l->m, id, 2 * sizeof(u64));
+		flush_id(l, id);
 	err = lane_fence(l);
 	if (err)
 		return err;
@@ -218,11 +271,11 @@ int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest
 		pobj_store64(l->m, id + 1, 0);			/* P12: off, then uuid */
 		pobj_store64(l->m, id, 0);
 	}
-	pobj_flush(l->m, s->at, sizeof(u64));
+	pobj_flush_line(l->m, s->at);
 	if (!dest)
 		return 0;
-	pobj_flush(l->m, id, 2 * sizeof(u64));
-	if (dest % POBJ_M_LINE <= POBJ_M_LINE - 2 * sizeof(u64))
+	flush_id(l, id);
+	if (!id_straddles(id))
 		return 0;
 	/* P13: an id in two lines would tear with the caller's next store to it. */
 	err = lane_fence(l);
@@ -233,7 +286,6 @@ int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest
 
 int pobj_lane_publish_step(struct pobj_lane *l, const struct pobj_step *s, u64 page)
 {
-	u64 word[6] = { page + 1 };
 	const void *slot;
 	int err;
 
@@ -249,10 +301,10 @@ int pobj_lane_publish_step(struct pobj_lane *l, const struct pobj_step *s, u64 p
 			return err;
 	}
 	/* P15: tell who recovers after a kill which line to flush. */
-	slot = pobj_lane_store(l, POBJ_M_ENTRY_NOP, word, 0);
+	slot = pobj_lane_store_nop(l, page + 1);
 	step_make(l, s);
-	pobj_flush(l->m, slot, POBJ_M_LINE);
-	pobj_flush(l->m, s->at, sizeof(u64));
+	pobj_flush_line(l->m, slot);
+	pobj_flush_line(l->m, s->at);
 	err = lane_fence(l);
 	if (!err)
 		l->retired = l->seq;

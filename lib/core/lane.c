@@ -42,12 +42,14 @@ bool pobj_log_line_ok(const struct pobj_m_slot *raw)
 
 void pobj_log_line_seal(struct pobj_m_slot *raw, u32 cnt, u64 dist, u64 tag)
 {
-	u64 packed = (u64)cnt << POBJ_M_PACKED_CNT_SHIFT | dist << POBJ_M_PACKED_DIST_SHIFT;
+	const u64 packed = (u64)cnt << POBJ_M_PACKED_CNT_SHIFT | dist << POBJ_M_PACKED_DIST_SHIFT;
+	u32 crc;
 
+	/* The checksum's own bits are 0 so far, as log_line_crc() makes them. */
 	raw->packed = cpu_to_le64(packed);
 	raw->tag = cpu_to_le64(tag);
-	packed |= (u64)log_line_crc(raw) << POBJ_M_PACKED_CRC_SHIFT;
-	raw->packed = cpu_to_le64(packed);
+	crc = pobj_env_crc32c(~0U, raw, sizeof(*raw));
+	raw->packed = cpu_to_le64(packed | (u64)crc << POBJ_M_PACKED_CRC_SHIFT);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -148,6 +150,20 @@ int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 la
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
+void pobj_lane_init(struct pobj_lane *l, const struct pobj_media *m, const struct pobj_geom *g,
+		    u32 lane, u64 seq)
+{
+	l->m = m;
+	l->g = g;
+	l->lane = lane;
+	l->slots = pobj_media_ptr(m, pobj_geom_slot(g, lane, 0));
+	l->seq = seq;
+	l->retired = seq;
+	l->said = seq;
+	l->sealed = seq;
+	l->last_free = 0;
+}
+
 int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct pobj_geom *g,
 		   u32 lane, struct pobj_finding *f)
 {
@@ -161,36 +177,18 @@ int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct
 	if (!pobj_lane_is_idle(&v) || v.newest > POBJ_M_SEQ_MAX - (1ULL << 40))
 		return pobj_found(f, -EUCLEAN, POBJ_DIAG_LANE_FIELD,
 				  pobj_geom_slot(g, lane, v.newest), v.retired, v.newest);
-	l->m = m;
-	l->g = g;
-	l->lane = lane;
-	l->seq = v.newest;
-	l->retired = v.newest;
-	l->said = v.newest;
-	l->sealed = v.newest;
-	l->last_free = 0;
+	pobj_lane_init(l, m, g, lane, v.newest);
 	return 0;
 }
 
-const void *pobj_lane_store(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt)
+const void *pobj_lane_store(struct pobj_lane *l, u32 kind, struct pobj_m_slot *raw, u32 cnt)
 {
-	struct pobj_m_slot raw;
-	__le64 *dst;
-	u32 i;
+	struct pobj_m_slot *dst;
 
-	for (i = 0; i < 6; i++)
-		raw.word[i] = cpu_to_le64(word[i]);
 	l->seq++;					/* P4 */
 	l->said = l->retired;
-	pobj_log_line_seal(&raw, cnt, l->seq - l->retired, pobj_tag(l->seq, kind));	/* P3 */
-	dst = pobj_media_ptr(l->m, pobj_geom_slot(l->g, l->lane, l->seq));	/* P2 */
-	pobj_store_words(l->m, dst, (const __le64 *)&raw, POBJ_M_LINE / sizeof(__le64)); /* P1 */
+	pobj_log_line_seal(raw, cnt, l->seq - l->retired, pobj_tag(l->seq, kind));	/* P3 */
+	dst = &l->slots[l->seq % POBJ_M_SLOT_CNT];	/* P2 */
+	pobj_store_words(l->m, (__le64 *)dst, (const __le64 *)raw, 8);			/* P1 */
 	return dst;
-}
-
-void pobj_lane_write(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt)
-{
-	const void *slot = pobj_lane_store(l, kind, word, cnt);
-
-	pobj_flush(l->m, slot, POBJ_M_LINE);
 }

@@ -24,6 +24,7 @@ struct pobj_entry {
 
 /**
  * struct pobj_lane - a lane in the hands of the one thread that may write its log
+ * @slots: its slots, mapped
  * @seq: sequence of the newest entry
  * @retired: entries up to here are covered by a fence that this thread executed
  * @said: retired-upto of the newest entry
@@ -34,6 +35,7 @@ struct pobj_lane {
 	const struct pobj_media *m;
 	const struct pobj_geom *g;
 	u32 lane;
+	struct pobj_m_slot *slots;
 	u64 seq;
 	u64 retired;
 	u64 said;
@@ -52,6 +54,10 @@ struct pobj_change {
 };
 
 #define POBJ_OWNED	2
+
+/* All fields, for a lane whose newest entry is @seq, and whose entries are all retired. */
+void pobj_lane_init(struct pobj_lane *l, const struct pobj_media *m, const struct pobj_geom *g,
+		    u32 lane, u64 seq);
 
 /* Take up a lane that is recovered. 0; -EUCLEAN or -EIO with @f filled. */
 int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct pobj_geom *g,
@@ -95,6 +101,12 @@ int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt);
  */
 int pobj_lane_change(struct pobj_lane *l, const struct pobj_change *c, u32 cnt,
 		     struct pobj_step *steps);
+
+/*
+ * pobj_lane_apply() for the commonest: the object of @s becomes allocated, and its id {@uuid, @off} is
+ * written at @dest.
+ */
+int pobj_lane_alloc_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, u64 uuid, u64 off);
 
 /*
  * Free an object and null the id of it at @dest (0: none), both or neither; durable at return. The
@@ -194,10 +206,23 @@ static inline u64 pobj_tag(u64 seq, u32 kind)
 	return seq << POBJ_M_TAG_KIND_BITS | kind;
 }
 
-/* Store one slot: all words, tag last. Returns it, for the caller to flush. */
-const void *pobj_lane_store(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt);
+/* Store one slot, whose words @raw has: tag last. Returns it, for the caller to flush. */
+const void *pobj_lane_store(struct pobj_lane *l, u32 kind, struct pobj_m_slot *raw, u32 cnt);
 
 /* The same, and flush it; no fence. */
-void pobj_lane_write(struct pobj_lane *l, u32 kind, const u64 word[6], u32 cnt);
+static inline void pobj_lane_write(struct pobj_lane *l, u32 kind, struct pobj_m_slot *raw, u32 cnt)
+{
+	const void *slot = pobj_lane_store(l, kind, raw, cnt);
+
+	pobj_flush_line(l->m, slot);
+}
+
+/* A NOP, which retires what went before; @hint: 1 + page whose line goes with it, or 0. */
+static inline const void *pobj_lane_store_nop(struct pobj_lane *l, u64 hint)
+{
+	struct pobj_m_slot raw = { .word = { cpu_to_le64(hint) } };
+
+	return pobj_lane_store(l, POBJ_M_ENTRY_NOP, &raw, 0);
+}
 
 #endif

@@ -295,12 +295,12 @@ static void lane_flush_slots(const struct recovering *k, const struct pobj_lane_
 /* R5 for one lane; the caller fences. */
 static void lane_retire(const struct recovering *k, const struct pobj_lane_view *v)
 {
-	static const u64 nothing[6];
-	struct pobj_lane l = { .m = k->m, .g = k->g, .lane = k->lane };
+	struct pobj_lane l;
+	const void *slot;
 
-	l.seq = v->newest;
-	l.retired = v->newest;
-	pobj_lane_write(&l, POBJ_M_ENTRY_NOP, nothing, 0);
+	pobj_lane_init(&l, k->m, k->g, k->lane, v->newest);
+	slot = pobj_lane_store_nop(&l, 0);
+	pobj_flush_line(k->m, slot);
 }
 
 /* Verify @cnt lanes from @first on and flush their slots; returns how many are busy, or -errno. */
