@@ -12,7 +12,7 @@ bench-src = $(sort $(wildcard selftests/bench/$(1)/*.c))
 # Nothing here aborts a transaction, so nothing comes back by longjmp.
 bench-cflags = -Wno-clobbered $(if $(wildcard include/libpmemobj/tx.h),,-DOBJBENCH_NO_TX)
 
-tests: $(bench-tools) $(bench-peer)
+tests: $(bench-programs)
 
 $(bench-tools): $(O)/%: $(O)/obj/%.o
 	$(call link)

@@ -3,12 +3,12 @@
 #
 # The measuring tools measure right: fencecount on a program whose instructions are known and on
 # libpmemobj, whose figures are known; poolbench on libpmemobj; the runner and the API matrix on
-# stubs whose answers are known. No figure of this library is judged here. Prints TAP. O=DIR is the
-# build folder.
+# stubs whose answers are known. Of this library only that everything runs with it: no figure of it
+# is judged here. Prints TAP. O=DIR is the build folder.
 set -u
 build=${O:-build}
 bench=$build/selftests/bench
-for need in fencecount known objbench-peer poolbench-peer; do
+for need in fencecount known objbench objbench-peer poolbench poolbench-peer; do
 	[ -x "$bench/$need" ] || { echo "Bail out! $bench/$need is not there; run: make tests"; exit 1; }
 done
 tmp=$(mktemp -d)
@@ -124,6 +124,21 @@ churn() {
 		[ ! -e "$shm/churn" ] && [ ! -e "$shm/churn.fresh" ]
 }
 point "poolbench: churn, and no pool left" churn
+
+# ---- this library
+
+every() {
+	"$bench/objbench" -f "$shm/pool" -m 128 -s 0.001 -r 1 >"$tmp/out" && cat "$tmp/out" &&
+		[ "$(wc -l <"$tmp/out")" -ge 30 ]
+}
+point "objbench: every operation with this library" every
+commands() {
+	"$bench/poolbench" fill "$shm/pool" 8 64 && "$bench/poolbench" full "$shm/pool" 64 &&
+		"$bench/poolbench" fill "$shm/pool" 8 64 1000 &&
+		"$bench/poolbench" crash "$shm/pool" 64 2 &&
+		"$bench/poolbench" churn "$shm/pool" 16 20000
+}
+point "poolbench: every command with this library" commands
 
 # ---- the runner, on stubs
 
