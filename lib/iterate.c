@@ -230,13 +230,13 @@ static ALWAYS_INLINE u64 walk_above(const struct walk *w, u64 off)
 		return off < w->g->data_off ? walk_from(w, 0) : 0;
 	place_read(w, page, &s);
 	if (!s.header) {
-		/* Inside of a slab, its CONT line names the head. Else go on behind this page. */
+		/* Inside of a span, a CONT line may name the head. Else go on behind this page. */
 		next = word(&s.line->header);
 		distance = header_size(next);
 		if (header_kind(next) != POBJ_M_CONT || !distance || distance > page)
 			return walk_from(w, page + 1);
 		place_read(w, page - distance, &s);
-		if (header_kind(s.header) != POBJ_M_SLAB || s.pages <= distance)
+		if (s.pages <= distance)
 			return walk_from(w, page + 1);
 	}
 	if (header_kind(s.header) == POBJ_M_SLAB && !(s.header & HIDDEN)) {

@@ -344,7 +344,7 @@ static int list_of(const struct edit *e, const void *head, size_t pe, struct lis
 {
 	l->head = (u64)((uintptr_t)head - (uintptr_t)e->p->media.base);
 	l->pe = pe;
-	if (!head || !range_ok(e, l->head, HEAD_BYTES))
+	if (!range_ok(e, l->head, HEAD_BYTES))
 		return pobj_err(-EINVAL, "%s: at %p there can be no head of a list of this pool",
 				e->p->path, head);
 	return 0;

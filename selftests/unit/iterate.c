@@ -338,6 +338,18 @@ TEST_F(pool, place_changes)
 	EXPECT_EQ(pobj_geom_page(&geom, page + 1), next_of(pobj_geom_page(&geom, page + 1) - 1));
 	make_large(page, 3, 0, 1);
 	EXPECT_EQ(pobj_geom_page(&geom, page + 3), next_of(at));
+	/* More objects than a line can tell of: nothing. */
+	header(page, POBJ_M_FREE, 0, 0, 0);
+	make_slab(page + 1, 16, 192, 0, 1, 0, 300);
+	make_slab(page + 2, 16, 192, 0, 0, 0, 1);
+	header(page + 1, POBJ_M_SLAB, 0, 193, 16);
+	EXPECT_EQ(pobj_geom_page(&geom, page + 2), next_of(pobj_geom_page(&geom, page + 1)));
+	/* The last page: the types of that many would be behind the end of the pool. */
+	make_slab(geom.page_cnt - 1, 24, 170, 0, 1, 0, 1);
+	at = pobj_geom_page(&geom, geom.page_cnt - 1);
+	EXPECT_EQ(at + 24, next_of(at));
+	header(geom.page_cnt - 1, POBJ_M_SLAB, POBJ_M_F_MIXED, 170, 24);
+	EXPECT_EQ(0, next_of(at));
 	pmemobj_close(self->pop);
 }
 

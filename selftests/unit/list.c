@@ -345,7 +345,9 @@ TEST_F(pool, misuse)
 	REFUSED(EINVAL, pmemobj_list_insert(pop, one, h, OID_NULL, 0, foreign));
 	REFUSED(EINVAL, pmemobj_list_insert(pop, one, h, OID_NULL, 0, outside));
 	REFUSED(EINVAL, pmemobj_list_insert(pop, 0 - (size_t)64, h, OID_NULL, 0, loose));
+	REFUSED(EINVAL, pmemobj_list_insert(pop, 0 - (size_t)64, h1, OID_NULL, 0, loose));
 	REFUSED(EINVAL, pmemobj_list_insert(pop, one + 4, h, OID_NULL, 0, loose));
+	REFUSED(EINVAL, pmemobj_list_insert(pop, one, h, m.oid[0], 0, m.oid[0]));
 	REFUSED(EINVAL, pmemobj_list_insert(pop, one, h, foreign, 0, loose));
 	REFUSED(EINVAL, pmemobj_list_insert(pop, one, h, outside, 0, loose));
 	REFUSED(EINVAL, pmemobj_list_insert(pop, one, h, loose, 0, loose));
@@ -371,15 +373,25 @@ TEST_F(pool, misuse)
 	REFUSED_NEW(EINVAL, INSERT_NEW(one, h, OID_NULL, one + 31, NULL));
 	REFUSED_NEW(EINVAL, INSERT_NEW(one, h, OID_NULL, 0, NULL));
 	REFUSED_NEW(EINVAL, INSERT_NEW(one + 4, h, OID_NULL, sizeof(before), NULL));
+	REFUSED_NEW(EINVAL, INSERT_NEW(one + 4, h1, OID_NULL, sizeof(before), NULL));
 	REFUSED_NEW(EINVAL, INSERT_NEW(0 - (size_t)64, h, OID_NULL, sizeof(before), NULL));
 	REFUSED_NEW(ENOMEM, INSERT_NEW(one, h, OID_NULL, MIN, NULL));
 	REFUSED_NEW(ENOMEM, INSERT_NEW(one, h, OID_NULL, SIZE_MAX, NULL));
 
+	/* What was cancelled is there again: more often than the pool has room. */
+	for (i = 0; i < 2000; i++) {
+		errno = 0;
+		EXPECT_TRUE(OID_IS_NULL(INSERT_NEW(one, h, OID_NULL, i % 2 ? 8000 : 40000, cancel)));
+		ASSERT_EQ(ECANCELED, errno);
+	}
+
 	/* Neighbours that lead astray, or do not know the element; a head that does. */
 	broken = entry(m.oid[1], one);
 	oid = broken[0];
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		broken[0] = i == 0 ? foreign : i == 1 ? outside : i == 2 ? loose : m.oid[0];
+		if (i == 4)
+			broken[0] = (PMEMoid){ foreign.pool_uuid_lo, oid.off };
 		errno = 0;
 		EXPECT_EQ(-1, pmemobj_list_remove(pop, one, h, m.oid[1], 1));
 		EXPECT_EQ(EINVAL, errno);
@@ -460,6 +472,34 @@ static int count_fence(const struct pobj_media *m)
 	return true_fence(m);
 }
 
+static struct {
+	const char *from;
+	u64 len;
+} flushed[64];
+static u32 flushed_cnt;
+static void (*true_flush)(const struct pobj_media *m, const void *p, u64 len);
+
+static void note_flush(const struct pobj_media *m, const void *p, u64 len)
+{
+	if (flushed_cnt < ARRAY_SIZE(flushed)) {
+		flushed[flushed_cnt].from = p;
+		flushed[flushed_cnt++].len = len;
+	}
+	true_flush(m, p, len);
+}
+
+static bool was_flushed(const void *p, u64 len)
+{
+	const char *from = p;
+	u32 i;
+
+	for (i = 0; i < flushed_cnt; i++) {
+		if (flushed[i].from <= from && from + len <= flushed[i].from + flushed[i].len)
+			return true;
+	}
+	return false;
+}
+
 /* Pairs of the newest undo entry. */
 static u32 logged(PMEMobjpool *pop)
 {
@@ -496,8 +536,13 @@ TEST_F(pool, fences_and_words)
 	b = INSERT_NEW(one, &r->list[0], OID_NULL, sizeof(struct element), NULL);
 	true_fence = pobj_pool_raw(pop)->heap->media.fence;
 	pobj_pool_raw(pop)->heap->media.fence = count_fence;
+	true_flush = pobj_pool_raw(pop)->heap->media.flush;
+	pobj_pool_raw(pop)->heap->media.flush = note_flush;
 	/* Two offsets and the object: one slot. */
 	COSTS(3, 3, c = INSERT_NEW(one, &r->list[0], a, sizeof(struct element), NULL));
+	/* Its entry, too, which is not logged. */
+	EXPECT_TRUE(was_flushed(entry(c, one), 2 * sizeof(PMEMoid)));
+	pobj_pool_raw(pop)->heap->media.flush = true_flush;
 	/* Two offsets of neighbours, four words of its own. */
 	COSTS(3, 6, pmemobj_list_remove(pop, one, &r->list[0], c, 0));
 	COSTS(3, 6, pmemobj_list_insert(pop, one, &r->list[0], a, 0, c));
@@ -601,7 +646,7 @@ static bool whole(PMEMobjpool *pop, bool others)
 
 static void *play_thread(void *pop)
 {
-	return (void *)(intptr_t)play(pop, (u64)pthread_self(), 5000);
+	return (void *)(intptr_t)play(pop, (u64)pthread_self(), 20000);
 }
 
 TEST_F(pool, threads_and_processes)
@@ -618,7 +663,7 @@ TEST_F(pool, threads_and_processes)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		PMEMobjpool *pop = pmemobj_open(self->path, "test");
-		int bad = !pop || play(pop, 4711, 5000);
+		int bad = !pop || play(pop, 4711, 20000);
 
 		if (pop)
 			pmemobj_close(pop);
