@@ -84,7 +84,7 @@ PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
 
 	if (!tl)
 		return oid;
-	if (!size || (flags & ~(POBJ_XALLOC_ZERO | POBJ_XALLOC_NO_FLUSH))) {
+	if (!size || (flags & ~POBJ_XALLOC_ZERO)) {
 		pobj_err(-EINVAL, "%s: an object of %zu bytes with flags 0x%llx", tl->p->path,
 			 size, (unsigned long long)flags);
 		return oid;

@@ -363,11 +363,8 @@ u64 pobj_group_map(struct pobj_heap *h, u64 group);
 /* Compute all groups that [page, page + pages) touches. */
 void pobj_span_build(struct pobj_heap *h, u64 page, u64 pages);
 
-/*
- * Take @best pages in one group, or fewer, down to @least; own them for the lane. 0 with *@page and
- * *@pages; -ENOMEM.
- */
-int pobj_span_take_small(struct pobj_tlane *tl, u32 best, u32 least, u64 *page, u32 *pages);
+/* Take @pages in one group, own them for the lane, and write their CONT lines. 0 or -ENOMEM. */
+int pobj_span_take_small(struct pobj_tlane *tl, u32 pages, u64 *page);
 
 /* Take @pages in one run, own them, and write their CONT lines (flushed, not fenced). */
 int pobj_span_take_large(struct pobj_tlane *tl, u64 pages, u64 *page);

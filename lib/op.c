@@ -84,17 +84,16 @@ static int log_grow(struct pobj_op *op)
 {
 	struct pobj_tlane *tl = op->tl;
 	struct pobj_heap *h = tl->p->heap;
-	u32 pages;
 	u64 page;
 	int err = 0;
 
 	if (op->cnt > POBJ_M_PACKED_MAX)
 		return -ENOMEM;
 	while (!err && pobj_lane_capacity(&tl->log) < op->cnt) {
-		err = pobj_span_take_small(tl, 1, 1, &page, &pages);
+		err = pobj_span_take_small(tl, 1, &page);
 		if (err) {
 			err = pobj_heap_squeeze(tl);
-			err = err > 0 ? pobj_span_take_small(tl, 1, 1, &page, &pages) :
+			err = err > 0 ? pobj_span_take_small(tl, 1, &page) :
 			      err ? err : -ENOMEM;
 		}
 		if (err)

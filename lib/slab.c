@@ -432,23 +432,40 @@ static bool set_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 grou
 
 /* ---- making ------------------------------------------------------------------------------ */
 
+/*
+ * Pages for a slab, and how many objects it has then: as many as are best, or fewer. Never more than
+ * the objects need: the line would not cover the rest.
+ */
+static int slab_pages(struct pobj_tlane *tl, const struct pobj_class *c, struct seen *seen, u64 *page)
+{
+	struct pobj_heap *h = tl->p->heap;
+	const u32 each = c->size + (seen->mixed ? sizeof(u64) : 0);
+	const u32 least = (u32)pobj_geom_pages(h->g, each);
+	u32 n;
+	int err = -ENOMEM;
+
+	for (n = c->pages < least ? least : c->pages; err == -ENOMEM && n >= least; n--) {
+		seen->cnt = pobj_class_count(h->g, c->size, n, seen->mixed);
+		n = (u32)pobj_geom_pages(h->g, (u64)seen->cnt * each);
+		err = pobj_span_take_small(tl, n, page);
+	}
+	return err;
+}
+
 static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 {
 	struct pobj_heap *h = tl->p->heap;
 	const struct pobj_class *c = &h->classes[set->cls];
 	struct seen seen = { .type = set->type, .size = c->size, .mixed = set->mixed };
-	const u32 least = (u32)pobj_geom_pages(h->g, c->size + (set->mixed ? sizeof(u64) : 0));
 	__le64 words[7] = { cpu_to_le64(set->type) };
 	struct pobj_m_line *line;
 	struct pobj_slab *s;
-	u32 pages;
 	u64 page;
 	int err;
 
-	err = pobj_span_take_small(tl, c->pages < least ? least : c->pages, least, &page, &pages);
+	err = slab_pages(tl, c, &seen, &page);
 	if (err)
 		return err;
-	seen.cnt = pobj_class_count(h->g, c->size, pages, set->mixed);
 	line = pobj_heap_line(h, page);
 	pobj_store_words(&h->media, &line->type, words, 7);
 	/* P1: the header is stored last. */

@@ -315,20 +315,15 @@ static bool take_in_group(struct pobj_tlane *tl, u32 n, u64 *page)
 	return false;
 }
 
-int pobj_span_take_small(struct pobj_tlane *tl, u32 best, u32 least, u64 *page, u32 *pages)
+int pobj_span_take_small(struct pobj_tlane *tl, u32 pages, u64 *page)
 {
 	const u64 frees = pobj_heap_frees(tl->p->heap) + 1;
-	u32 n;
 
-	for (n = best; n >= least && n; n--) {
-		if (tl->missed[n] == frees)
-			continue;
-		if (take_in_group(tl, n, page)) {
-			*pages = n;
-			return 0;
-		}
-		tl->missed[n] = frees;
-	}
+	if (tl->missed[pages] == frees)
+		return -ENOMEM;
+	if (take_in_group(tl, pages, page))
+		return 0;
+	tl->missed[pages] = frees;
 	return -ENOMEM;
 }
 

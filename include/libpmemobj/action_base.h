@@ -22,7 +22,7 @@ enum pobj_action_type {
 };
 
 /* Of an object that is reserved or to be freed: where, as in its id, and its bytes. */
-struct _pobj_action_heap {
+struct pobj_action_heap {
 	uint64_t offset;
 	uint64_t usable_size;
 };
@@ -40,7 +40,7 @@ struct pobj_action {
 	enum pobj_action_type type;
 	uint32_t data[3];
 	union {
-		struct _pobj_action_heap heap;
+		struct pobj_action_heap heap;
 		uint64_t data2[14];
 	};
 };
