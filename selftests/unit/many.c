@@ -512,6 +512,42 @@ static const char *kill_some(int kills)
 	return stop() ? shared->text : wrong;
 }
 
+/*
+ * Two die at once. The one that is followed first need not get the session that its forerunner
+ * had; what that one left half-done must be settled all the same before its successor works.
+ */
+TEST_F_TIMEOUT(many, followed_in_another_order, 120)
+{
+	const char *verdict = NULL;
+	pid_t pid[PROCESSES];
+	size_t live = 0;
+	int i, a, b;
+
+	for (i = 0; i < PROCESSES; i++)
+		pid[i] = files_start(run_until_told, (void *)(intptr_t)i);
+	for (i = 0; i < KILLS / 5 && go_on(-1); i++) {
+		a = i % PROCESSES;
+		b = (i + 1) % PROCESSES;
+		kill(pid[a], SIGKILL);
+		kill(pid[b], SIGKILL);
+		EXPECT_EQ(1000 + SIGKILL, files_wait(pid[a]));
+		EXPECT_EQ(1000 + SIGKILL, files_wait(pid[b]));
+		life++;
+		pid[b] = files_start(run_until_told, (void *)(intptr_t)b);
+		usleep(30000);
+		life++;
+		pid[a] = files_start(run_until_told, (void *)(intptr_t)a);
+	}
+	EXPECT_EQ(KILLS / 5, i);
+	__atomic_store_n(&shared->told, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < PROCESSES; i++)
+		files_wait(pid[i]);
+	EXPECT_STREQ("", shared->text);
+	verdict = judge(&live);
+	EXPECT_EQ(NULL, verdict)
+		TH_LOG("%s", verdict);
+}
+
 TEST_F_TIMEOUT(many, survivors_go_on, 240)
 {
 	const char *verdict = kill_some(KILLS);
