@@ -381,7 +381,8 @@ TEST_F(pool, misuse)
 	/* What was cancelled is there again: more often than the pool has room. */
 	for (i = 0; i < 2000; i++) {
 		errno = 0;
-		EXPECT_TRUE(OID_IS_NULL(INSERT_NEW(one, h, OID_NULL, i % 2 ? 8000 : 40000, cancel)));
+		oid = INSERT_NEW(one, h, OID_NULL, i % 2 ? 8000 : 40000, cancel);
+		EXPECT_TRUE(OID_IS_NULL(oid));
 		ASSERT_EQ(ECANCELED, errno);
 	}
 
