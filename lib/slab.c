@@ -468,6 +468,12 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 		return err;
 	line = pobj_heap_line(h, page);
 	pobj_store_words(&h->media, &line->type, words, 7);
+	/* An empty slab may be left over, but not one whose pages do not lead to it. */
+	if (seen_pages(h, &seen) > 1) {
+		err = pobj_fence(&h->media);
+		if (err)
+			return pobj_heap_broken(tl->p, err);
+	}
 	/* P1: the header is stored last. */
 	pobj_store64(&h->media, &line->header,
 		     pobj_line_header(POBJ_M_SLAB, set->mixed ? POBJ_M_F_MIXED : 0, seen.cnt,
