@@ -97,6 +97,14 @@ PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
 	if (flags & POBJ_XALLOC_ZERO)
 		pobj_persist_set(&tl->p->media, pobj_media_ptr(&tl->p->media, spot.off), 0,
 				 spot.size, 0);
+	/* Another thread may publish it, whose fences do not cover what this one flushed. */
+	if ((flags & POBJ_XALLOC_ZERO) || pobj_spot_is_large(&spot) || spot.slab->mixed) {
+		err = pobj_fence(&tl->p->media);
+		if (err) {
+			pobj_take_failed(tl->p, size, pobj_heap_broken(tl->p, err));
+			return oid;
+		}
+	}
 	if (!pobj_spot_is_large(&spot)) {
 		reserved_toggle(tl->p->heap, spot.page, spot.idx, spot.slab);
 		pobj_slab_settle(spot.slab, spot.idx, false);
