@@ -14,12 +14,16 @@
  *	n	held	session n lives; or its slot is being reaped
  *	n	free	session n is dead
  *
- *	begin	lock; reap whom the word names; store the word
+ *	begin	lock; reap whom the word names; store the word; reap all other dead; wait until those
+ *		that somebody else is reaping (REAPING in the word) are reaped
  *	end	the word to 0 (but after a failed write: then it is dead); unlock
  *	reap	word is not 0, lock succeeds, word is still not 0: reap; the word to 0; unlock
  *
  * Only who holds the lock stores the word. A kill between any two steps leaves one of the four
  * states: a reaper that is killed leaves "dead" behind, and the next one reaps the session again.
+ *
+ * Whoever opens a pool may know that others died, and go on where they stopped. So what they left is
+ * settled before he is let in: settled later, it would undo what he did since.
  *
  * Two traps of record locks. They do not keep apart the threads of one process, nor a process and
  * its own session: so there is one reaper in a process at a time (p->reaping), and it skips its own
@@ -31,12 +35,16 @@
  * behind libc's back keeps its dead parent's session until it execs or ends: late, but not wrong.
  */
 #include <fcntl.h>
+#include <time.h>
 
 #include "lib/core/side.h"
 #include "lib/errormsg.h"
 #include "lib/file.h"
 #include "lib/session.h"
 #include "lib/sidecar.h"
+
+#define REAPING		(1ULL << 63)
+#define PATIENCE_MS	10000
 
 static u64 *slot_words(const struct pobj_pool *p)
 {
@@ -74,64 +82,31 @@ static void slot_unlock(const struct pobj_pool *p, u32 slot)
 	pobj_file_lock(p->lock_fd, p->lock_cmd, F_UNLCK, p->lock_base + slot);
 }
 
-/* ---- begin and end ----------------------------------------------------------------------- */
-
-int pobj_session_begin(struct pobj_pool *p)
-{
-	u64 *words = slot_words(p);
-	u64 dead;
-	int ret;
-	u32 i;
-
-	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
-		ret = slot_lock(p, i);
-		if (ret < 0)
-			return ret;
-		if (!ret)
-			continue;
-		dead = slot_get(&words[i]);
-		ret = dead ? pobj_reap_session(p, dead) : 0;
-		if (ret) {
-			slot_unlock(p, i);
-			return ret;
-		}
-		p->slot = i;
-		p->session = __atomic_add_fetch(&p->sidecar->sessions, 1, __ATOMIC_RELAXED);
-		slot_set(&words[i], p->session);
-		return 0;
-	}
-	return pobj_err(-EUSERS, "%s: %u processes have the pool open, no more can", p->path,
-			POBJ_SESSION_SLOTS);
-}
-
-void pobj_session_end(struct pobj_pool *p)
-{
-	if (!p->session)
-		return;
-	/* After a failed write its lanes are left as they are: for a reaper to recover. */
-	if (!p->broken)
-		slot_set(&slot_words(p)[p->slot], 0);
-	slot_unlock(p, p->slot);
-	p->session = 0;
-}
-
 /* ---- the dead ---------------------------------------------------------------------------- */
+
+/* With the slot's lock: reap the session that the word names. 1, 0: there is none, or -errno. */
+static int word_reap(struct pobj_pool *p, u64 *word)
+{
+	/* Read now that nobody else stores it: it may have ended, or been reaped. */
+	const u64 dead = slot_get(word) & ~REAPING;
+	int err;
+
+	if (!dead)
+		return 0;
+	slot_set(word, dead | REAPING);
+	err = pobj_reap_session(p, dead);
+	slot_set(word, err ? dead : 0);
+	return err ? err : 1;
+}
 
 /* 1: reaped a session, 0: it lives, or somebody else was quicker; or -errno. */
 static int slot_reap(struct pobj_pool *p, u32 slot, u64 *word)
 {
 	int ret = slot_lock(p, slot);
-	u64 dead;
 
 	if (ret <= 0)
 		return ret;
-	/* Again, now that nobody else stores it: it may have ended, or been reaped. */
-	dead = slot_get(word);
-	ret = dead ? pobj_reap_session(p, dead) : 0;
-	if (dead && !ret) {
-		slot_set(word, 0);
-		ret = 1;
-	}
+	ret = word_reap(p, word);
 	slot_unlock(p, slot);
 	return ret;
 }
@@ -165,8 +140,78 @@ bool pobj_session_lives(struct pobj_pool *p, u64 session)
 	u32 i;
 
 	for (i = 0; session && i < POBJ_SESSION_SLOTS; i++) {
-		if (slot_get(&words[i]) == session)
+		if ((slot_get(&words[i]) & ~REAPING) == session)
 			return true;
 	}
 	return false;
+}
+
+/* ---- begin and end ----------------------------------------------------------------------- */
+
+/* Reap all dead, and wait for those who are at it elsewhere. */
+static int dead_settle(struct pobj_pool *p)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+	const u64 *words = slot_words(p);
+	u32 i, ms;
+	int ret;
+
+	for (ms = 0; ms < PATIENCE_MS; ms++) {
+		ret = pobj_session_reap(p);
+		if (ret < 0)
+			return ret;
+		for (i = 0; i < POBJ_SESSION_SLOTS && !(slot_get(&words[i]) & REAPING); i++)
+			;
+		if (i == POBJ_SESSION_SLOTS)
+			return 0;
+		nanosleep(&nap, NULL);
+	}
+	return pobj_err(-EBUSY,
+			"%s: a process that cleans up after a dead one does not get on; is it stopped?",
+			p->path);
+}
+
+/* Take a slot; its last session is reaped, if it died. */
+static int slot_take(struct pobj_pool *p)
+{
+	u64 *words = slot_words(p);
+	int ret;
+	u32 i;
+
+	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
+		ret = slot_lock(p, i);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			continue;
+		ret = word_reap(p, &words[i]);
+		if (ret < 0) {
+			slot_unlock(p, i);
+			return ret;
+		}
+		p->slot = i;
+		p->session = __atomic_add_fetch(&p->sidecar->sessions, 1, __ATOMIC_RELAXED);
+		slot_set(&words[i], p->session);
+		return 0;
+	}
+	return pobj_err(-EUSERS, "%s: %u processes have the pool open, no more can", p->path,
+			POBJ_SESSION_SLOTS);
+}
+
+int pobj_session_begin(struct pobj_pool *p)
+{
+	int err = slot_take(p);
+
+	return err ? err : dead_settle(p);
+}
+
+void pobj_session_end(struct pobj_pool *p)
+{
+	if (!p->session)
+		return;
+	/* After a failed write its lanes are left as they are: for a reaper to recover. */
+	if (!p->broken)
+		slot_set(&slot_words(p)[p->slot], 0);
+	slot_unlock(p, p->slot);
+	p->session = 0;
 }

@@ -94,13 +94,15 @@ static int slots_in_use(const struct pobj_pool *p)
 	return cnt;
 }
 
+#define REAPING		(1ULL << 63)	/* in a slot's word */
+
 static int slot_of(const struct pobj_pool *p, uint64_t session)
 {
 	const uint64_t *words = words_of(p);
 	unsigned int i;
 
 	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
-		if (words[i] == session)
+		if ((words[i] & ~REAPING) == session)
 			return (int)i;
 	}
 	return -1;
@@ -487,6 +489,44 @@ TEST_F(session, killed_reaper)
 	EXPECT_EQ(2, slots_in_use(self->p));
 }
 
+/* Who opens may go on where any of the dead stopped. */
+TEST_F(session, opener_reaps_all_dead)
+{
+	uint64_t dead[2];
+
+	OPEN_CREW(3);
+	dead[0] = stage->session[0];
+	dead[1] = stage->session[1];
+	lose(0);
+	lose(1);
+	EXPECT_EQ(0, ask(0, OPEN, 0));
+	EXPECT_EQ(1, stage->reaps[dead[0]]);
+	EXPECT_EQ(1, stage->reaps[dead[1]]);
+}
+
+/* Also if somebody else is at it already: then he waits. */
+TEST_F(session, opener_waits_for_a_reaper)
+{
+	uint64_t dead;
+
+	OPEN_CREW(3);
+	dead = stage->session[1];
+	lose(1);
+	SET(stage->hook, WAIT);
+	tell(2, REAP, 0);
+	ASSERT_TRUE(SOON(GET(stage->inside) == 1));
+	EXPECT_EQ(dead | REAPING, self->words[2]);
+	tell(1, OPEN, 0);
+	usleep(50000);
+	EXPECT_TRUE(pobj_session_lives(self->p, dead));
+	SET(stage->hook, COUNT);
+	SET(stage->go_on, 1);
+	EXPECT_EQ(1, answer(2));
+	EXPECT_EQ(0, answer(1));
+	EXPECT_FALSE(pobj_session_lives(self->p, dead));
+	EXPECT_EQ(1, stage->reaps[dead]);
+}
+
 /* Who opens takes the lowest slot that is free: a dead one's, whom it reaps. */
 TEST_F(session, opener_reaps_whose_slot_it_takes)
 {
@@ -501,7 +541,7 @@ TEST_F(session, opener_reaps_whose_slot_it_takes)
 	tell(0, OPEN, 0);
 	ASSERT_TRUE(SOON(GET(stage->inside) == 1));
 	/* It is at work for the dead, under the dead's number. */
-	EXPECT_EQ(dead, self->words[stage->slot[0]]);
+	EXPECT_EQ(dead | REAPING, self->words[stage->slot[0]]);
 	SET(stage->hook, COUNT);
 	SET(stage->hook_session, 0);
 	EXPECT_EQ(1, pobj_session_reap(self->p));
