@@ -36,14 +36,25 @@
  *      memory ahead of the medium with no live entry to show for it: survivors would see objects
  *      that a later power cut takes away. So a NOP that names the line goes before the bits, in the
  *      same round; whoever recovers the lane flushes that line (recover.c R2).
+ * P16. What a free stores behind its fence is flushed by the lane's next fence. Nobody needs it
+ *      sooner, since the entry is live; and the next free mostly touches the same lines again, which
+ *      would be written back twice in a round.
  */
 #include "lib/core/lane.h"
 #include "lib/core/object.h"
 
-/* Fence. What an entry says is then durable, too. */
+/* Fence. What an entry says is then durable, too, and what a free left (P16). */
 static inline int lane_fence(struct pobj_lane *l)
 {
-	int err = pobj_fence(l->m);
+	int err;
+
+	if (l->late[0]) {
+		pobj_flush_line(l->m, l->late[0]);
+		if (l->late[1])
+			pobj_flush_line(l->m, l->late[1]);
+		l->late[0] = NULL;
+	}
+	err = pobj_fence(l->m);
 
 	if (!err)
 		l->sealed = l->said;
@@ -123,6 +134,11 @@ static inline void steps_make(struct pobj_lane *l, const struct pobj_step *s, u3
 static inline bool id_straddles(const __le64 *id)
 {
 	return (uintptr_t)id % POBJ_M_LINE == POBJ_M_LINE - sizeof(*id);
+}
+
+static inline bool same_line(const void *a, const void *b)
+{
+	return (uintptr_t)a / POBJ_M_LINE == (uintptr_t)b / POBJ_M_LINE;
 }
 
 static inline void flush_id(const struct pobj_lane *l, const __le64 *id)
@@ -258,8 +274,13 @@ int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest
 	 */
 	pobj_lane_write(l, POBJ_M_ENTRY_FREE, &free, 0);
 	l->last_free = l->seq;
-	if (dest && !durable)
-		flush_id(l, id);
+	/*
+	 * Not one that straddles, it has a fence at the end; and the last free's id in the same line is
+	 * flushed late, that is now.
+	 */
+	if (dest && !durable && !id_straddles(id) &&
+	    !(l->late[0] && same_line(l->late[1], id)))
+		pobj_flush_line(l->m, id);
 	err = lane_fence(l);
 	if (err)
 		return err;
@@ -267,17 +288,17 @@ int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest
 
 	/* No fence behind this: the entry is redone until it is retired (P11). */
 	step_make(l, s);
-	if (dest) {
-		pobj_store64(l->m, id + 1, 0);			/* P12: off, then uuid */
-		pobj_store64(l->m, id, 0);
-	}
-	pobj_flush_line(l->m, s->at);
+	l->late[0] = s->at;
+	l->late[1] = NULL;
 	if (!dest)
 		return 0;
-	flush_id(l, id);
+	pobj_store64(l->m, id + 1, 0);				/* P12: off, then uuid */
+	pobj_store64(l->m, id, 0);
+	l->late[1] = id;
 	if (!id_straddles(id))
 		return 0;
 	/* P13: an id in two lines would tear with the caller's next store to it. */
+	pobj_flush_line(l->m, id + 1);
 	err = lane_fence(l);
 	if (!err)
 		l->retired = l->seq;

@@ -162,6 +162,8 @@ void pobj_lane_init(struct pobj_lane *l, const struct pobj_media *m, const struc
 	l->said = seq;
 	l->sealed = seq;
 	l->last_free = 0;
+	l->late[0] = NULL;
+	l->late[1] = NULL;
 }
 
 int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct pobj_geom *g,

@@ -30,6 +30,7 @@ struct pobj_entry {
  * @said: retired-upto of the newest entry
  * @sealed: retired-upto of the newest entry that is durable: no recovery looks at those any more
  * @last_free: newest FREE entry
+ * @late: places that the newest free stored to and did not flush; NULL: none (change.c P16)
  */
 struct pobj_lane {
 	const struct pobj_media *m;
@@ -41,6 +42,7 @@ struct pobj_lane {
 	u64 said;
 	u64 sealed;
 	u64 last_free;
+	const void *late[2];
 };
 
 /*

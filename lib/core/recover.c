@@ -35,6 +35,7 @@ struct recovering {
 	enum pass pass;
 	struct pobj_recovery *r;
 	struct pobj_finding *f;
+	u64 busy[POBJ_LANES_MAX / 64];	/* lanes that have something live */
 };
 
 /*
@@ -319,7 +320,10 @@ static int lanes_verify(struct recovering *k, u32 first, u32 cnt)
 			return err;
 		k->r->lanes++;
 		k->r->torn += v.torn;
-		busy += !pobj_lane_is_idle(&v);
+		if (!pobj_lane_is_idle(&v)) {
+			k->busy[k->lane / 64] |= 1ULL << k->lane % 64;
+			busy++;
+		}
 		lane_flush_slots(k, &v);
 	}
 	err = pobj_fence(k->m);						/* R2 */
@@ -337,8 +341,10 @@ static int lanes_act(struct recovering *k, u32 first, u32 cnt)
 		retire = k->pass > PASS_GROUND;
 		err = retire ? pobj_fence(k->m) : 0;
 		for (k->lane = first; !err && k->lane < first + cnt; k->lane++) {
+			if (!(k->busy[k->lane / 64] & 1ULL << k->lane % 64))
+				continue;
 			err = pobj_lane_read(k->m, k->g, k->lane, &v, k->f);
-			if (err || pobj_lane_is_idle(&v))
+			if (err)
 				continue;
 			if (retire)
 				lane_retire(k, &v);

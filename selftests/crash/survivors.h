@@ -13,3 +13,8 @@
 	"another thread may store to a recovered word and persist it with its own fence, which "
 	"does not cover this one's NOP; one thread cannot show it"
 },
+{
+	"lib/core/recover.c", "lane_retire", POBJ_SITE_FLUSH, 1,
+	"callers store to words that recovery put back, and other lanes free what it settled, before "
+	"this lane has a newer entry; here nobody stores after a recovery but the next one"
+},
