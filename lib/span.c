@@ -39,36 +39,44 @@ static void section_read(struct pobj_heap *h, u64 first, u64 used[POBJ_SECTION_G
 	const u64 end = first + SECTION_PAGES < h->g->page_cnt ? first + SECTION_PAGES :
 			h->g->page_cnt;
 	struct pobj_finding f;
+	const struct pobj_m_line *raw;
 	struct pobj_line l;
-	u64 page = first, head, i, full;
+	u64 page = first, head, i, full, pages;
 
 	/* What reaches in from before says so in its CONT line here. */
 	if (first && !pobj_line_head(&h->media, h->g, first, &l, &head) && head < first)
 		page = head + l.pages;
 	for (i = first; i < page && i < end; i++)
 		used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
-	for (; page < end; page += l.pages) {
+	for (; page < end; page += pages) {
+		pages = 1;
+		raw = pobj_heap_line(h, page);
+		if (!raw->header)
+			continue;
 		pobj_line_read(&h->media, h->g, page, &l);
-		if (l.kind == POBJ_M_FREE || pobj_line_check(h->g, page, &l, &f) ||
-		    l.kind == POBJ_M_FREE || l.kind == POBJ_M_CONT) {
-			l.pages = 1;
+		if (l.kind == POBJ_M_CONT)
+			continue;
+		i = (page - first) / POBJ_GROUP_PAGES;
+		if (pobj_line_check(h->g, page, &l, &f)) {
 			/* A line that makes no sense: nobody may have its page. */
-			if (l.kind != POBJ_M_FREE && l.kind != POBJ_M_CONT)
-				used[(page - first) / POBJ_GROUP_PAGES] |=
-					bits_of(page % POBJ_GROUP_PAGES, 1);
+			used[i] |= bits_of(page % POBJ_GROUP_PAGES, 1);
 			continue;
 		}
-		for (i = page; i < page + l.pages && i < end; i++)
-			used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
-		i = (page - first) / POBJ_GROUP_PAGES;
+		pages = l.pages;
 		types[i] |= l.flags & POBJ_M_F_MIXED ? ~0ULL : POBJ_TYPE_BIT(l.type);
-		if (l.kind != POBJ_M_SLAB)
+		if (l.kind == POBJ_M_SLAB) {
+			/* Within one group. */
+			used[i] |= bits_of(page % POBJ_GROUP_PAGES, pages);
+			full = (u64)__builtin_popcountll(l.a[0] ^ l.f[0]) +
+			       (u64)__builtin_popcountll(l.a[1] ^ l.f[1]) +
+			       (u64)__builtin_popcountll(l.a[2] ^ l.f[2]);
+			if (full < l.cnt)
+				room[i] |= POBJ_ROOM_BIT(l.size, l.type,
+							 !!(l.flags & POBJ_M_F_MIXED));
 			continue;
-		full = (u64)__builtin_popcountll(l.a[0] ^ l.f[0]) +
-		       (u64)__builtin_popcountll(l.a[1] ^ l.f[1]) +
-		       (u64)__builtin_popcountll(l.a[2] ^ l.f[2]);
-		if (full < l.cnt)
-			room[i] |= POBJ_ROOM_BIT(l.size, l.type, !!(l.flags & POBJ_M_F_MIXED));
+		}
+		for (i = page; i < page + pages && i < end; i++)
+			used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
 	}
 	/* Beyond the last page there is nothing to have. */
 	for (i = end; i < first + SECTION_PAGES; i++)
