@@ -120,7 +120,7 @@ int pobj_lane_may_null(const struct pobj_media *m, const struct pobj_geom *g, u6
 	last_log = in_log(m, g, last);
 	if (first_log < 0 || last_log < 0)
 		return -EIO;
-	return first_log || last_log ? -EUCLEAN : 0;
+	return first_log || last_log ? -ENOENT : 0;
 }
 
 int pobj_lane_may_undo(const struct pobj_media *m, const struct pobj_geom *g, u32 lane, u64 off,

@@ -142,7 +142,10 @@ u64 pobj_lane_capacity(const struct pobj_lane *l);
 /* Add the free page @page to the log. 0; what pobj_lane_change() says; -EUCLEAN. */
 int pobj_lane_grow(struct pobj_lane *l, u64 page);
 
-/* May a free entry null an id at @off? In the data, aligned, in no log. 0; -EUCLEAN: no; -EIO. */
+/*
+ * May a free entry null an id at @off? In the data, aligned, in no log. 0; -EUCLEAN: no; -ENOENT: that
+ * is a log's; -EIO.
+ */
 int pobj_lane_may_null(const struct pobj_media *m, const struct pobj_geom *g, u64 off);
 
 /*
