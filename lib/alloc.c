@@ -241,7 +241,7 @@ static int object_free(PMEMoid *oidp, bool durable)
 	if (spot.slab)
 		spot.slab->avail[spot.idx / 64] |= 1ULL << spot.idx % 64;
 	else if (!pobj_spot_is_large(&spot))
-		pobj_slab_hint(tl->p->heap, &spot);
+		pobj_slab_hint(tl->p->heap, spot.page);
 	if (!dest)
 		dest_write(oidp, (PMEMoid){ 0, 0 });
 	return 0;

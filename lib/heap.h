@@ -303,8 +303,8 @@ int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
 /* The operation that took @spot is over: @back: hand it out again. */
 void pobj_slab_settle(struct pobj_slab *s, u32 idx, bool back);
 
-/* An object of a slab not ours was freed: tell those who look for room (V7). */
-void pobj_slab_hint(struct pobj_heap *h, const struct pobj_spot *spot);
+/* If an unowned slab with room begins at @page, tell those who look for one (V7). */
+void pobj_slab_hint(struct pobj_heap *h, u64 page);
 
 /* Give up those slabs of the lane that nobody needs. Returns how many must stay. */
 u32 pobj_slabs_give_up(struct pobj_tlane *tl);
@@ -380,6 +380,9 @@ bool pobj_span_own(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
 
 /* It is owned no more. @by: the lane that owned it, or acts for it. */
 void pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
+
+/* The dead lane @by owned @page, which no line speaks of: give back what nothing covers. */
+void pobj_span_reap(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
 
 /* Give back pages of [page, page + pages) that are marked used and covered by nothing (V1). */
 void pobj_span_settle(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);

@@ -143,7 +143,7 @@ static void release_freed(struct pobj_op *op)
 	for (i = 0; i < op->freed_cnt; i++) {
 		f = &op->freed[i];
 		if (!pobj_spot_is_large(f) && !f->slab)
-			pobj_slab_hint(h, f);
+			pobj_slab_hint(h, f->page);
 	}
 	store(&tl->side->frees, tl->side->frees + 1);
 }

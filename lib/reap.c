@@ -54,13 +54,15 @@ static void span_flush(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
 
 static void span_give_up(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
 {
-	struct pobj_spot spot = { .page = page };
 	struct pobj_line l;
 
 	pobj_line_read(&h->media, h->g, page, &l);
 	if (l.kind == POBJ_M_FREE || l.kind == POBJ_M_CONT) {
-		/* Reserved, being made, or being dissolved: no header, and the record says how much. */
-		pobj_span_give(h, by, page, load(&h->pages[page].slot));
+		/*
+		 * Reserved, being made or being dissolved: the record says how many pages. Or owned
+		 * by mistake, for an instant: then the record means nothing, so each is judged.
+		 */
+		pobj_span_reap(h, by, page, load(&h->pages[page].slot));
 		return;
 	}
 	if (l.kind == POBJ_M_SLAB) {
@@ -68,9 +70,6 @@ static void span_give_up(struct pobj_heap *h, struct pobj_side_lane *by, u64 pag
 		memset(h->pages[page].reserved_b, 0, sizeof(h->pages[page].reserved_b));
 	}
 	pobj_span_disown(h, by, page);
-	spot.line = pobj_heap_line(h, page);
-	if (l.kind == POBJ_M_SLAB)
-		pobj_slab_hint(h, &spot);
 }
 
 /* What the lane's ring and holds kept out of other hands. Large ones: their pages. */
@@ -104,6 +103,7 @@ void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by)
 			__atomic_fetch_or(&h->groups[(page - 1) / POBJ_GROUP_PAGES].owned,
 					  1ULL << (page - 1) % POBJ_GROUP_PAGES, __ATOMIC_ACQ_REL);
 		pobj_span_settle(h, by, page - 1, load(&by->intent_cnt));
+		pobj_slab_hint(h, page - 1);
 		store(&by->intent_page, 0);
 	}
 	lists_empty(h, by);

@@ -108,15 +108,17 @@ static void filter_set(u64 *filter, u64 bits)
 		__atomic_fetch_or(filter, bits, __ATOMIC_ACQ_REL);
 }
 
-void pobj_slab_hint(struct pobj_heap *h, const struct pobj_spot *spot)
+void pobj_slab_hint(struct pobj_heap *h, u64 page)
 {
+	const struct pobj_m_line *line = pobj_heap_line(h, page);
 	struct seen s;
 
 	/* An owned slab is hinted at when it is given up. */
-	if (load(&h->pages[spot->page].owner))
+	if (load(&h->pages[page].owner))
 		return;
-	line_see(spot->line, &s);
-	filter_set(&group_of(h, spot->page)->room, POBJ_ROOM_BIT(s.size, s.type, s.mixed));
+	line_see(line, &s);
+	if (s.size && line_used(line) < s.cnt)
+		filter_set(&group_of(h, page)->room, POBJ_ROOM_BIT(s.size, s.type, s.mixed));
 }
 
 /* Pages of a group at which an unowned slab may begin. */
@@ -230,18 +232,11 @@ static bool slab_idle(const struct pobj_slab *s)
 
 static void slab_give_up(struct pobj_tlane *tl, struct pobj_slab *s)
 {
-	struct pobj_heap *h = tl->p->heap;
-	const u64 bit = POBJ_ROOM_BIT(s->size, s->type, s->mixed), page = s->page;
-	struct pobj_m_line *line = s->line;
-	const u32 cnt = s->cnt;
+	const u64 page = s->page;
 
 	slab_forget(tl, s);
-	pobj_span_disown(h, tl->side, page);
-	/* After the owner is 0: a freer who still saw us left the hint to us (V7). */
-	if (line_used(line) < cnt) {
-		filter_set(&group_of(h, page)->room, bit);
-		__atomic_store_n(&tl->side->frees, tl->side->frees + 1, __ATOMIC_RELEASE);
-	}
+	pobj_span_disown(tl->p->heap, tl->side, page);
+	__atomic_store_n(&tl->side->frees, tl->side->frees + 1, __ATOMIC_RELEASE);
 }
 
 u32 pobj_slabs_give_up(struct pobj_tlane *tl)

@@ -231,6 +231,8 @@ void pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
 {
 	intent_set(by, page, 1);				/* V2 */
 	disown(h, page);
+	/* Who freed objects there and saw an owner left the hint to him (V7). */
+	pobj_slab_hint(h, page);
 	intent_clear(by);
 }
 
@@ -240,6 +242,14 @@ void pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u6
 	if (load(&h->pages[page].owner) == (u64)(by - h->lanes) + 1)
 		disown(h, page);
 	map_clear(h, page, pages);
+	intent_clear(by);
+}
+
+void pobj_span_reap(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages)
+{
+	intent_set(by, page, pages);				/* V1 */
+	disown(h, page);
+	pobj_span_settle(h, by, page, pages);
 	intent_clear(by);
 }
 
