@@ -39,7 +39,6 @@ static void section_read(struct pobj_heap *h, u64 first, u64 used[POBJ_SECTION_G
 	const u64 end = first + SECTION_PAGES < h->g->page_cnt ? first + SECTION_PAGES :
 			h->g->page_cnt;
 	struct pobj_finding f;
-	const struct pobj_m_line *raw;
 	struct pobj_line l;
 	u64 page = first, head, i, full, pages;
 
@@ -50,8 +49,7 @@ static void section_read(struct pobj_heap *h, u64 first, u64 used[POBJ_SECTION_G
 		used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
 	for (; page < end; page += pages) {
 		pages = 1;
-		raw = pobj_heap_line(h, page);
-		if (!raw->header)
+		if (!pobj_env_load64(&pobj_heap_line(h, page)->header))
 			continue;
 		pobj_line_read(&h->media, h->g, page, &l);
 		if (l.kind == POBJ_M_CONT)

@@ -332,10 +332,18 @@ void pobj_tlanes_sweep(struct pobj_pool *p)
 
 /* ---- the heap of a pool ------------------------------------------------------------------- */
 
-/* Reads of a pool in use need no system call each: a bad page raises SIGBUS, as for the caller. */
+/*
+ * Reads of a pool in use need no system call each: a bad page raises SIGBUS, as for the caller. Word
+ * by word, since others store these words meanwhile.
+ */
 static int read_plainly(const struct pobj_media *m, void *dst, u64 off, u64 len)
 {
-	memcpy(dst, pobj_media_ptr(m, off), len);
+	const __le64 *from = pobj_media_ptr(m, off);
+	__le64 *to = dst;
+
+	for (; len >= sizeof(*to); len -= sizeof(*to))
+		*to++ = pobj_env_load64(from++);
+	memcpy(to, from, len);
 	return 0;
 }
 

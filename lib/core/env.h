@@ -93,6 +93,8 @@ u32 pobj_env_crc32c(u32 seed, const void *p, size_t len);
 
 #endif /* __KERNEL__ */
 
+#ifdef __KERNEL__
+
 static inline void pobj_env_store64(__le64 *p, __le64 v)
 {
 	*(volatile __le64 *)p = v;
@@ -102,5 +104,22 @@ static inline __le64 pobj_env_load64(const __le64 *p)
 {
 	return *(const volatile __le64 *)p;
 }
+
+#else
+
+/* Plain instructions on x86-64; as atomics, because other threads read and store the same words. */
+static inline void pobj_env_store64(__le64 *p, __le64 v)
+{
+	__atomic_store_n((pobj_env_force volatile u64 *)p, (pobj_env_force u64)v,
+			 __ATOMIC_RELEASE);
+}
+
+static inline __le64 pobj_env_load64(const __le64 *p)
+{
+	return (pobj_env_force __le64)__atomic_load_n((pobj_env_force const volatile u64 *)p,
+						      __ATOMIC_ACQUIRE);
+}
+
+#endif
 
 #endif
