@@ -138,13 +138,14 @@ static void release_freed(struct pobj_op *op)
 		else if (f->slab)
 			f->slab->avail[f->idx / 64] |= 1ULL << f->idx % 64;
 	}
-	if (tl->side->hold_cnt)
-		store(&tl->side->hold_cnt, 0);
+	/* While the holds stand: if we die in between, the reaper does it (V7). */
 	for (i = 0; i < op->freed_cnt; i++) {
 		f = &op->freed[i];
 		if (!pobj_spot_is_large(f) && !f->slab)
 			pobj_slab_hint(h, f->page);
 	}
+	if (tl->side->hold_cnt)
+		store(&tl->side->hold_cnt, 0);
 	store(&tl->side->frees, tl->side->frees + 1);
 }
 

@@ -72,7 +72,10 @@ static void span_give_up(struct pobj_heap *h, struct pobj_side_lane *by, u64 pag
 	pobj_span_disown(h, by, page);
 }
 
-/* What the lane's ring and holds kept out of other hands. Large ones: their pages. */
+/*
+ * What the lane's ring and holds kept out of other hands. Of large ones the pages are given back;
+ * of a slab it may not have been told that it has room.
+ */
 static void lists_empty(struct pobj_heap *h, struct pobj_side_lane *by)
 {
 	const u64 *holds = h->holds + (u64)(by - h->lanes) * POBJ_HOLD_CNT;
@@ -82,6 +85,8 @@ static void lists_empty(struct pobj_heap *h, struct pobj_side_lane *by)
 		ref = load(&by->ring[i]);
 		if (ref && load(&by->ring_pages[i]))
 			pobj_span_settle(h, by, pobj_ref_page(ref - 1), load(&by->ring_pages[i]));
+		else if (ref)
+			pobj_slab_hint(h, pobj_ref_page(ref - 1));	/* V7 */
 		store(&by->ring[i], 0);
 		store(&by->ring_pages[i], 0);
 	}
@@ -89,6 +94,8 @@ static void lists_empty(struct pobj_heap *h, struct pobj_side_lane *by)
 		ref = load(&holds[i]);
 		if (ref && pobj_ref_idx(ref - 1) == POBJ_M_REF_LARGE && ++i < cnt)
 			pobj_span_settle(h, by, pobj_ref_page(ref - 1), load(&holds[i]));
+		else if (ref)
+			pobj_slab_hint(h, pobj_ref_page(ref - 1));
 	}
 	store(&by->hold_cnt, 0);
 }

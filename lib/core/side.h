@@ -37,7 +37,8 @@
  *     a ring or hold; its header is 0 for good (a fence) before the pages are given back.
  * V7. @room and @types are hints: a bit that is set may be stale. A bit of @room that is clear says
  *     that no unowned slab of that key has room: who frees sets it after the state changed, who
- *     gives up a slab after @owner is 0, and who clears it looks once more after clearing it.
+ *     gives up a slab after @owner is 0, and who clears it looks once more after clearing it. For the
+ *     first two the lane's ring, hold or intent stands until then: a reaper does it for the dead.
  * V8. @map is 0 until it is computed from the page lines, and is then set by compare-and-swap from
  *     0 once. Nobody allocates or frees pages of a group whose map is 0, so what two of them compute
  *     is the same.
