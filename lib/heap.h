@@ -375,6 +375,13 @@ int pobj_span_take_large(struct pobj_tlane *tl, u64 pages, u64 *page);
  */
 void pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
 
+/*
+ * Say that the pages are changing hands, or the hints about them (V1, V2, V7): if the lane dies its
+ * reaper settles them. One intent at a time.
+ */
+void pobj_intent_set(struct pobj_side_lane *by, u64 page, u64 pages);
+void pobj_intent_clear(struct pobj_side_lane *by);
+
 /* Own the span at @page for lane @by if nobody does. */
 bool pobj_span_own(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
 
@@ -384,8 +391,14 @@ void pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
 /* The dead lane @by owned @page, which no line speaks of: give back what nothing covers. */
 void pobj_span_reap(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
 
-/* Give back pages of [page, page + pages) that are marked used and covered by nothing (V1). */
+/*
+ * Give back pages of [page, page + pages) that are marked used and covered by nothing (V1). What @by
+ * (NULL: no lane) speaks for does not count.
+ */
 void pobj_span_settle(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
+
+/* Settle what was left in doubt. Did anything change? */
+bool pobj_spans_resettle(struct pobj_heap *h);
 
 /* ---- objects by their ids (object.c) ----------------------------------------------------- */
 

@@ -38,7 +38,8 @@ static void each_owned(struct pobj_heap *h, struct pobj_side_lane *by,
 	for (group = 0; group < h->group_cnt; group++) {
 		if (!load(&h->groups[group].map))
 			continue;	/* nobody has pages of it */
-		for (pages = load(&h->groups[group].owned); pages; pages &= pages - 1) {
+		pages = load(&h->groups[group].owned) & POBJ_MAP_PAGES;
+		for (; pages; pages &= pages - 1) {
 			page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
 			if (load(&h->pages[page].owner) == owner)
 				each(h, by, page);
@@ -103,14 +104,17 @@ static void lists_empty(struct pobj_heap *h, struct pobj_side_lane *by)
 void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by)
 {
 	const u64 owner = (u64)(by - h->lanes) + 1, page = load(&by->intent_page);
+	const u64 cnt = load(&by->intent_cnt);
+	u64 i;
 
 	if (page) {
 		/* Killed between the owner's word and its bit, or the other way round. */
 		if (load(&h->pages[page - 1].owner) == owner)
 			__atomic_fetch_or(&h->groups[(page - 1) / POBJ_GROUP_PAGES].owned,
 					  1ULL << (page - 1) % POBJ_GROUP_PAGES, __ATOMIC_ACQ_REL);
-		pobj_span_settle(h, by, page - 1, load(&by->intent_cnt));
-		pobj_slab_hint(h, page - 1);
+		pobj_span_settle(h, by, page - 1, cnt);
+		for (i = page - 1; i < page - 1 + cnt && i < h->g->page_cnt; i++)
+			pobj_slab_hint(h, i);
 		store(&by->intent_page, 0);
 	}
 	lists_empty(h, by);

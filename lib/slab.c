@@ -142,11 +142,18 @@ static u64 group_room(struct pobj_heap *h, u64 group)
 	return room;
 }
 
-/* A bit of a filter promised what was not there: clear it, and look once more (V7). */
-static void room_clear(struct pobj_heap *h, u64 group, u64 bit)
+/*
+ * A bit of a filter promised what was not there: clear it, and look once more (V7). With an intent for
+ * the group, so that somebody looks if we die in between.
+ */
+static void room_clear(struct pobj_tlane *tl, u64 group, u64 bit)
 {
+	struct pobj_heap *h = tl->p->heap;
+
+	pobj_intent_set(tl->side, group * POBJ_GROUP_PAGES, POBJ_GROUP_PAGES);
 	__atomic_fetch_and(&h->groups[group].room, ~bit, __ATOMIC_ACQ_REL);
 	filter_set(&h->groups[group].room, group_room(h, group) & bit);
+	pobj_intent_clear(tl->side);
 }
 
 /* ---- owned slabs ------------------------------------------------------------------------- */
@@ -407,7 +414,7 @@ static bool group_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 gr
 		    slab_adopt(tl, set, page, size))
 			return true;
 	}
-	room_clear(h, group, bit);
+	room_clear(tl, group, bit);
 	return false;
 }
 
@@ -711,6 +718,8 @@ int pobj_heap_squeeze(struct pobj_tlane *tl)
 		return pobj_heap_broken(tl->p, err);
 	pobj_tlanes_sweep(tl->p);
 	pobj_session_reap(tl->p);
+	if (pobj_spans_resettle(tl->p->heap))
+		__atomic_store_n(&tl->side->frees, tl->side->frees + 1, __ATOMIC_RELEASE);
 	pobj_slabs_dissolve(tl);
 	return tl->p->broken ? -EIO : pobj_heap_frees(tl->p->heap) != before;
 }

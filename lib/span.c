@@ -181,13 +181,13 @@ static bool map_take(struct pobj_heap *h, u64 first, u64 pages)
 
 /* ---- intent and ownership ---------------------------------------------------------------- */
 
-static void intent_set(struct pobj_side_lane *by, u64 page, u64 pages)
+void pobj_intent_set(struct pobj_side_lane *by, u64 page, u64 pages)
 {
 	store(&by->intent_cnt, pages);
 	store(&by->intent_page, page + 1);
 }
 
-static void intent_clear(struct pobj_side_lane *by)
+void pobj_intent_clear(struct pobj_side_lane *by)
 {
 	store(&by->intent_page, 0);
 }
@@ -219,36 +219,36 @@ bool pobj_span_own(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
 
 	if (load(&h->pages[page].owner))
 		return false;
-	intent_set(by, page, 1);				/* V2 */
+	pobj_intent_set(by, page, 1);				/* V2 */
 	got = own(h, by, page);
-	intent_clear(by);
+	pobj_intent_clear(by);
 	return got;
 }
 
 void pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
 {
-	intent_set(by, page, 1);				/* V2 */
+	pobj_intent_set(by, page, 1);				/* V2 */
 	disown(h, page);
 	/* Who freed objects there and saw an owner left the hint to him (V7). */
 	pobj_slab_hint(h, page);
-	intent_clear(by);
+	pobj_intent_clear(by);
 }
 
 void pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages)
 {
-	intent_set(by, page, pages);				/* V1 */
+	pobj_intent_set(by, page, pages);				/* V1 */
 	if (load(&h->pages[page].owner) == (u64)(by - h->lanes) + 1)
 		disown(h, page);
 	map_clear(h, page, pages);
-	intent_clear(by);
+	pobj_intent_clear(by);
 }
 
 void pobj_span_reap(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages)
 {
-	intent_set(by, page, pages);				/* V1 */
+	pobj_intent_set(by, page, pages);				/* V1 */
 	disown(h, page);
 	pobj_span_settle(h, by, page, pages);
-	intent_clear(by);
+	pobj_intent_clear(by);
 }
 
 /* ---- taking ------------------------------------------------------------------------------ */
@@ -281,7 +281,7 @@ static bool run_take(struct pobj_tlane *tl, u64 page, u64 pages)
 	struct pobj_heap *h = tl->p->heap;
 	bool got = false;
 
-	intent_set(tl->side, page, pages);			/* V1 */
+	pobj_intent_set(tl->side, page, pages);			/* V1 */
 	if (map_take(h, page, pages)) {
 		/* With the owner this covers the pages, while no line does. */
 		store(&h->pages[page].slot, pages);
@@ -291,7 +291,7 @@ static bool run_take(struct pobj_tlane *tl, u64 page, u64 pages)
 		else
 			map_clear(h, page, pages);
 	}
-	intent_clear(tl->side);
+	pobj_intent_clear(tl->side);
 	return got;
 }
 
@@ -475,15 +475,20 @@ static bool page_in_hands(struct pobj_heap *h, const struct pobj_side_lane *by, 
 	return false;
 }
 
-/* Does the span at @head, on the medium or owned, cover @page? */
+/*
+ * Does the span at @head, on the medium or owned, cover @page? A span gets its line while it is
+ * owned, and loses it so: the owner is looked at before the line and after it.
+ */
 static bool head_covers(struct pobj_heap *h, u64 head, u64 page)
 {
-	const u64 owned = load(&h->pages[head].owner) ? load(&h->pages[head].slot) : 0;
+	u64 owned = load(&h->pages[head].owner) ? load(&h->pages[head].slot) : 0;
 	struct pobj_line l;
 
 	pobj_line_read(&h->media, h->g, head, &l);
 	if (l.kind != POBJ_M_FREE && l.kind != POBJ_M_CONT)
 		return in_range(page, head, l.pages);
+	if (!owned && load(&h->pages[head].owner))
+		owned = load(&h->pages[head].slot);
 	return in_range(page, head, owned);
 }
 
@@ -501,6 +506,27 @@ static bool page_covered(struct pobj_heap *h, u64 page)
 	return l.kind == POBJ_M_CONT && l.size <= section && head_covers(h, section - l.size, page);
 }
 
+/* V1: settle this group again before saying ENOMEM. Set before what we settle for is forgotten. */
+static void group_doubt(struct pobj_heap *h, u64 group)
+{
+	if (!(load(&h->groups[group].owned) & POBJ_OWNED_DOUBT))
+		__atomic_fetch_or(&h->groups[group].owned, POBJ_OWNED_DOUBT, __ATOMIC_ACQ_REL);
+}
+
+/* Is the page, which is marked used, covered by nothing? */
+static bool page_is_lost(struct pobj_heap *h, const struct pobj_side_lane *by, u64 page)
+{
+	/* Twice: taking goes from hand to span, giving the other way. */
+	const bool before = page_in_hands(h, by, page);
+
+	if (page_covered(h, page))
+		return false;
+	if (!before && !page_in_hands(h, by, page))
+		return true;
+	group_doubt(h, page / POBJ_GROUP_PAGES);
+	return false;
+}
+
 void pobj_span_settle(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages)
 {
 	const u64 end = page + pages < h->g->page_cnt ? page + pages : h->g->page_cnt;
@@ -514,9 +540,7 @@ void pobj_span_settle(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, 
 			lost = 0;
 			for (i = page; i < next; i++) {
 				bit = bits_of(i % POBJ_GROUP_PAGES, 1);
-				/* Twice: taking goes from hand to span, giving the other way. */
-				if ((old & bit) && !page_in_hands(h, by, i) &&
-				    !page_covered(h, i) && !page_in_hands(h, by, i))
+				if ((old & bit) && page_is_lost(h, by, i))
 					lost |= bit;
 			}
 		} while (lost && !__atomic_compare_exchange_n(&h->groups[group].map, &old,
@@ -524,4 +548,21 @@ void pobj_span_settle(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, 
 							      POBJ_MAP_BUILT, false,
 							      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	}
+}
+
+bool pobj_spans_resettle(struct pobj_heap *h)
+{
+	bool changed = false;
+	u64 group, map;
+
+	for (group = 0; group < h->group_cnt; group++) {
+		if (!(load(&h->groups[group].owned) & POBJ_OWNED_DOUBT))
+			continue;
+		/* First: who marks it meanwhile marks it for the next time. */
+		__atomic_fetch_and(&h->groups[group].owned, ~POBJ_OWNED_DOUBT, __ATOMIC_ACQ_REL);
+		map = load(&h->groups[group].map);
+		pobj_span_settle(h, NULL, group * POBJ_GROUP_PAGES, POBJ_GROUP_PAGES);
+		changed |= load(&h->groups[group].map) != map;
+	}
+	return changed;
 }

@@ -23,6 +23,9 @@
  *     back goes the same way in the other direction. So at any instant a page that is marked used is
  *     covered by a span's line, or by an owned span, or by the intent, ring or hold of a lane: what
  *     is covered by none was left by the dead, and is given back.
+ *     A lane may speak for a page in vain: it wants to take what is not free any more. Who settles
+ *     what the dead left cannot tell; he leaves the page and marks the group (POBJ_OWNED_DOUBT).
+ *     Before saying ENOMEM such groups are settled once more.
  * V2. A span is owned by compare-and-swap of @owner from 0; the lane says in @intent which before,
  *     and sets the group's @owned bit after. Only the owner hands out objects of a slab, stores its
  *     words A, and stores @reserved_a.
@@ -58,6 +61,8 @@
 #define POBJ_MAP_PAGES		0xffffffffULL
 #define POBJ_MAP_VERSION	(1ULL << 32)	/* one step of it; 31 bits, wraps */
 
+#define POBJ_OWNED_DOUBT	(1ULL << 63)	/* in @owned: see V1 */
+
 #define POBJ_RING_CNT		4U	/* frees whose entries are not retired: three at most */
 #define POBJ_HOLD_CNT		65536U	/* as many objects as one entry can name */
 
@@ -90,7 +95,7 @@ struct pobj_side_lane {
  *	version: who judged it by what he read elsewhere must notice any change since
  * @room: a bit for each (hashed) class and type: an unowned slab here may have room
  * @types: a bit for each (hashed) type: a span here may hold objects of it
- * @owned: a bit for each page: here begins a span that has an owner
+ * @owned: a bit for each page: here begins a span that has an owner; POBJ_OWNED_DOUBT
  */
 struct pobj_side_group {
 	u64 map;

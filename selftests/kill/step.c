@@ -675,6 +675,24 @@ OP(alloc_adopts) = {
 	.item = { MAKES(0, 0, 64, TYPE) },
 };
 
+/* The only object of its slab is free, and may not be had: its free is not retired. */
+static void slab_in_quarantine(struct hand *h)
+{
+	put(h, 2, POBJ_CLASS_MAX);
+	let_go(h);
+	drop(h, 2);
+}
+
+static void put_16384(struct hand *h)
+{
+	put(h, 0, POBJ_CLASS_MAX);
+}
+
+OP(alloc_adopts_none) = {
+	.setup = slab_in_quarantine, .prologue = with_128, .run = put_16384,
+	.item = { MAKES(0, 0, POBJ_CLASS_MAX, TYPE) },
+};
+
 static void many_types(struct hand *h)
 {
 	unsigned int d;

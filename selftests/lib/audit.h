@@ -41,7 +41,7 @@ struct audit {
  * Audit the pool, which must be open here. Returns the number of violations of:
  * Q1. (V1) In a group whose map is built a page is marked used if one span covers it: a line's; one
  *     that is owned and has no line; or a large one in the ring of a lane. Never two. Else it is
- *     marked free. A group whose map is not built has no owned span.
+ *     marked free, or its group in doubt. A group whose map is not built has no owned span.
  * Q2. (V2) The owned bit of a page is set if its owner word is; that is a lane of a session, and at
  *     the page a slab, or a span without a line, begins.
  * Q3. (V9) No lane has an intent or holds; one without a session has no ring, owns nothing, and in
