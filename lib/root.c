@@ -4,9 +4,9 @@
  *
  * It is a large object with the ROOT flag: a span of whole pages whose line says so, and the root
  * record that names it. Making or moving it changes three or four words in different lines (root
- * offset and size, header of the new line, header of the old one), which go through lane 0
- * together (lib/core/change.c, P5): all or none. Contents, type and size of the new span lie where
- * nothing refers to yet; they are flushed before and become durable in the first round.
+ * offset and size, header of the new line, header of the old one), which go through the lane of
+ * the thread together (lib/core/change.c, P5): all or none. Contents, type and size of the new span
+ * lie where nothing refers to yet; they are flushed before and become durable in the first round.
  *
  * One at a time, under the pool lock, among all processes. What is only read is read under it,
  * too: between the rounds the words are not yet what they will be after a crash.
@@ -71,49 +71,36 @@ static int root_fill(struct pobj_pool *p, const struct root *old, const struct p
 }
 
 /* persist order P5: contents and old words, then these words, then retirement. */
-static int root_move(struct pobj_pool *p, const struct root *old, u64 page, u64 size)
+static int root_move(struct pobj_tlane *tl, const struct root *old, const struct pobj_spot *spot,
+		     u64 size)
 {
-	const struct pobj_geom *g = &p->super.geom;
-	const u64 header = offsetof(struct pobj_m_line, header);
-	struct pobj_change w[4];
-	struct pobj_step steps[4];
-	struct pobj_finding f;
-	struct pobj_lane lane;
-	u32 cnt = 0;
+	struct pobj_heap *h = tl->p->heap;
+	struct pobj_spot from;
+	struct pobj_op op;
 	int err;
 
-	err = pobj_lane_take(&lane, &p->media, g, 0, &f);
-	if (err)
-		return pobj_err_finding(err, p->path, &f);
-	w[cnt++] = (struct pobj_change){
-		pobj_geom_line(g, page) + header,
-		pobj_line_header(POBJ_M_LARGE, POBJ_M_F_ROOT, 0, (u32)pobj_geom_pages(g, size)),
-	};
-	w[cnt++] = (struct pobj_change){
-		POBJ_M_ROOT_OFF + offsetof(struct pobj_m_root, off), pobj_geom_page(g, page),
-	};
-	w[cnt++] = (struct pobj_change){
-		POBJ_M_ROOT_OFF + offsetof(struct pobj_m_root, size), size,
-	};
-	if (old->size)
-		w[cnt++] = (struct pobj_change){
-			pobj_geom_line(g, pobj_geom_page_of(g, old->off)) + header, 0,
+	pobj_op_begin(&op, tl);
+	pobj_op_alloc(&op, spot, POBJ_M_F_ROOT);
+	pobj_op_word(&op, POBJ_M_ROOT_OFF + offsetof(struct pobj_m_root, off), spot->off);
+	pobj_op_word(&op, POBJ_M_ROOT_OFF + offsetof(struct pobj_m_root, size), size);
+	if (old->size) {
+		from = (struct pobj_spot){
+			.page = pobj_geom_page_of(h->g, old->off), .off = old->off,
+			.pages = pobj_geom_pages(h->g, old->size), .idx = POBJ_M_REF_LARGE,
 		};
-	err = pobj_lane_change(&lane, w, cnt, steps);
-	if (!err)
-		return 0;
-	/* What reached the medium is not known, and the kernel tells of a failed write once. */
-	return pobj_err_sys(pobj_heap_broken(p, err), "%s: the root cannot be written", p->path);
+		from.line = pobj_heap_line(h, from.page);
+		pobj_op_free(&op, &from);
+	}
+	err = pobj_op_commit(&op);
+	return err ? pobj_err_sys(err, "%s: the root cannot be written", tl->p->path) : 0;
 }
 
 /* The span of a root is taken as any large object's; the calling thread's lane covers it. */
 static int root_make(struct pobj_pool *p, struct root *r, u64 size, pmemobj_constr constructor,
 		     void *arg)
 {
-	const struct pobj_geom *g = &p->super.geom;
 	struct pobj_tlane *tl = pobj_tlane_of(pobj_pool_pop(p));
 	struct pobj_spot spot;
-	u64 page = 0;
 	int err;
 
 	if (!tl)
@@ -121,21 +108,15 @@ static int root_make(struct pobj_pool *p, struct root *r, u64 size, pmemobj_cons
 	err = pobj_large_take(tl, size, 0, &spot);
 	if (err)
 		return pobj_take_failed(p, size, err);
-	if (r->size) {
-		page = pobj_geom_page_of(g, r->off);
-		pobj_span_build(p->heap, page, pobj_geom_pages(g, r->size));
-	}
 	err = root_fill(p, r, &spot, constructor, arg);
 	if (!err)
-		err = root_move(p, r, spot.page, size);
+		err = root_move(tl, r, &spot, size);
 	if (err) {
 		if (!p->broken)
 			pobj_large_cancel(tl, &spot);
 		return err;
 	}
 	pobj_large_settle(tl, &spot);
-	if (r->size)
-		pobj_span_give(p->heap, tl->side, page, pobj_geom_pages(g, r->size));
 	r->off = spot.off;
 	r->size = size;
 	return 0;

@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/core/recover.h"
 #include "lib/errormsg.h"
+#include "lib/locks.h"
 #include "lib/pool.h"
 #include "lib/sidecar.h"
 
@@ -94,34 +94,46 @@ int pobj_sidecar_join(struct pobj_sidecar *sc, const struct pobj_super *s, const
 	return 0;
 }
 
+/* The holder was killed. What it changed is undone by who reaps its session; wait for that. */
+static int holder_await(struct pobj_pool *p, u64 session)
+{
+	int gone = 0;
+
+	while (session && session != p->session && !gone) {
+		gone = pobj_holder_gone(p, session & POBJ_WORD_SESSION_MASK);
+		if (!gone)
+			usleep(1000);
+	}
+	return gone < 0 ? gone : 0;
+}
+
 int pobj_pool_lock(struct pobj_pool *p)
 {
-	struct pobj_recovery r = { 0 };
-	struct pobj_finding f;
+	struct pobj_sidecar *sc = p->sidecar;
 	int err;
 
 	if (p->broken)
 		return pobj_err(-EIO,
 				"%s: an earlier write to the medium failed; close the pool and open it again, which recovers it",
 				p->path);
-	err = pthread_mutex_lock(&p->sidecar->pool_lock);
-	if (err != EOWNERDEAD)
-		return err ? pobj_err_sys(-err, "%s: pool lock", p->path) : 0;
-	/*
-	 * The holder was killed. Only the thread that held the lock stores through lane 0, and the
-	 * kernel wakes us when that thread is gone; so lane 0 is quiet and ours.
-	 */
-	err = pobj_recover_lane(&p->media, &p->super, 0, &r, &f);
-	if (err)
-		pobj_err_finding(err, p->path, &f);
-	else
-		pthread_mutex_consistent(&p->sidecar->pool_lock);
-	if (err)
-		pthread_mutex_unlock(&p->sidecar->pool_lock);
-	return err;
+	err = pthread_mutex_lock(&sc->pool_lock);
+	if (err && err != EOWNERDEAD)
+		return pobj_err_sys(-err, "%s: pool lock", p->path);
+	if (err) {
+		/* On an error nobody gets the lock any more, until all have closed the pool. */
+		err = holder_await(p, __atomic_load_n(&sc->lock_session, __ATOMIC_ACQUIRE));
+		if (err) {
+			pthread_mutex_unlock(&sc->pool_lock);
+			return err;
+		}
+		pthread_mutex_consistent(&sc->pool_lock);
+	}
+	__atomic_store_n(&sc->lock_session, p->session, __ATOMIC_RELEASE);
+	return 0;
 }
 
 void pobj_pool_unlock(struct pobj_pool *p)
 {
+	__atomic_store_n(&p->sidecar->lock_session, 0, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&p->sidecar->pool_lock);
 }

@@ -18,7 +18,8 @@
  * @run_id: number of this sidecar, never 0: a new one begins when nobody has the pool open
  * @sessions: sessions begun so far
  * @lanes_used: lanes that were ever taken, + 1
- * @pool_lock: serialises what is done through lane 0: making and growing the root
+ * @lock_session: session that holds @pool_lock, 0 while it holds nothing that matters
+ * @pool_lock: serialises making and growing the root
  *
  * All zero is a valid beginning. Every word moves once, by compare-and-swap from 0, to a value
  * that each opener computes alike (or, for run_id, that the first one chooses): so there is no
@@ -31,7 +32,8 @@ struct pobj_sidecar {
 	u64 run_id;
 	u64 sessions;
 	u64 lanes_used;
-	u64 reserved[5];
+	u64 lock_session;
+	u64 reserved[4];
 	union {
 		pthread_mutex_t pool_lock;
 		u64 pool_lock_line[8];	/* a line of its own */
@@ -51,9 +53,9 @@ int pobj_sidecar_join(struct pobj_sidecar *sc, const struct pobj_super *s, const
 struct pobj_pool;
 
 /*
- * Take the pool lock. When its holder died, what it left in lane 0 is undone first. 0; -EDEADLK:
- * this thread holds it (a root constructor that asks for the root); -EIO: a write failed earlier;
- * recovery's errors.
+ * Take the pool lock. When its holder died, its session is reaped first, by whomever: what it left
+ * half-done is undone then. 0; -EDEADLK: this thread holds it (a root constructor that asks for the
+ * root); -EIO: a write failed earlier; recovery's errors.
  */
 int pobj_pool_lock(struct pobj_pool *p);
 void pobj_pool_unlock(struct pobj_pool *p);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Lanes in the hands of threads: a thread takes one of a pool at its first operation there, and gives
- * it back when it exits or the pool is closed. Lane 0 is the pool's own (root.c).
+ * it back when it exits or the pool is closed. Lane 0 is not used.
  *
  * A lane whose slabs hold reservations is not given back: these belong to the session, and another
  * thread of it may publish them. It is parked, and the next thread of the process that needs a lane
