@@ -17,7 +17,7 @@ enum kind { KIND_RESERVED = 1, KIND_FREE, KIND_SET };
  * struct action - what is in a struct pobj_action
  * @type, @pad: as in the public one
  * @off, @usable: public, too
- * @page, @idx, @pages: the object
+ * @ref, @pages: the object
  * @kind: enum kind
  * @value: of the word at @off
  */
@@ -26,8 +26,7 @@ struct action {
 	u32 pad[3];
 	u64 off;
 	u64 usable;
-	u64 page;
-	u64 idx;
+	u64 ref;
 	u64 pages;
 	u64 kind;
 	u64 value;
@@ -47,17 +46,17 @@ static inline void action_spot(const struct pobj_tlane *tl, const struct action 
 {
 	struct pobj_heap *h = tl->p->heap;
 
-	spot->page = a->page;
+	spot->page = pobj_ref_page(a->ref);
 	spot->off = a->off;
 	spot->size = a->usable;
 	spot->pages = a->pages;
-	spot->line = pobj_heap_line(h, a->page);
-	spot->idx = (u32)a->idx;
+	spot->line = pobj_heap_line(h, spot->page);
+	spot->idx = pobj_ref_idx(a->ref);
 	spot->slab = NULL;
 	spot->root = false;
 	if (!pobj_spot_is_large(spot) &&
-	    __atomic_load_n(&h->pages[a->page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1)
-		spot->slab = tl->slab[h->pages[a->page].slot];
+	    __atomic_load_n(&h->pages[spot->page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1)
+		spot->slab = tl->slab[h->pages[spot->page].slot];
 }
 
 /* Mark as reserved, or no more. The owner of the slab: plainly; others: LOCKed. */
@@ -82,15 +81,15 @@ PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
 	struct pobj_spot spot;
 	int err;
 
-	if (!tl)
+	if (POBJ_UNLIKELY(!tl))
 		return oid;
-	if (!size || (flags & ~POBJ_XALLOC_ZERO)) {
+	if (POBJ_UNLIKELY(!size || (flags & ~POBJ_XALLOC_ZERO))) {
 		pobj_err(-EINVAL, "%s: an object of %zu bytes with flags 0x%llx", tl->p->path,
 			 size, (unsigned long long)flags);
 		return oid;
 	}
 	err = pobj_take(tl, size, type_num, true, &spot);
-	if (err) {
+	if (POBJ_UNLIKELY(err)) {
 		pobj_take_failed(tl->p, size, err);
 		return oid;
 	}
@@ -112,8 +111,7 @@ PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
 	a->type = POBJ_ACTION_TYPE_HEAP;
 	a->off = spot.off;
 	a->usable = spot.size;
-	a->page = spot.page;
-	a->idx = spot.idx;
+	a->ref = pobj_spot_ref(&spot);
 	a->pages = spot.pages;
 	a->kind = KIND_RESERVED;
 	oid.pool_uuid_lo = tl->p->uuid_lo;
@@ -220,13 +218,13 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 			s[i].kind = POBJ_STEP_WORD;
 			continue;
 		}
-		if (a->kind != KIND_RESERVED || a->idx == POBJ_M_REF_LARGE)
+		if (a->kind != KIND_RESERVED || pobj_ref_idx(a->ref) == POBJ_M_REF_LARGE)
 			return 1;
 		action_spot(tl, a, &spot);
 		pobj_spot_step(&spot, false, &s[i]);
 	}
 	if (cnt == 1 && s[0].kind != POBJ_STEP_WORD)
-		err = pobj_lane_publish_step(&tl->log, s, ((const struct action *)actv)->page);
+		err = pobj_lane_publish_step(&tl->log, s, pobj_ref_page(a->ref));
 	else if (s[0].at == s[cnt - 1].at)
 		return 1;
 	else
@@ -236,7 +234,8 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 	for (i = 0; i < cnt; i++) {
 		a = (const struct action *)&actv[i];
 		if (s[i].kind != POBJ_STEP_WORD)
-			reserved_toggle(h, a->page, (u32)a->idx, s[i].kind == POBJ_STEP_A);
+			reserved_toggle(h, pobj_ref_page(a->ref), pobj_ref_idx(a->ref),
+					s[i].kind == POBJ_STEP_A);
 	}
 	return 0;
 }
@@ -248,9 +247,9 @@ int pmemobj_publish(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 	size_t i;
 	int err = 0;
 
-	if (!tl)
+	if (POBJ_UNLIKELY(!tl))
 		return -1;
-	if (actvcnt && actvcnt <= POBJ_M_PAIRS) {
+	if (actvcnt - 1 < POBJ_M_PAIRS) {
 		err = publish_few(tl, actv, actvcnt);
 		if (err < 0)
 			pobj_take_failed(tl->p, 0, err);

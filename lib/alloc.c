@@ -13,7 +13,6 @@
 
 #include "lib/errormsg.h"
 #include "lib/heap.h"
-#include "lib/registry.h"
 #include "libpmemobj/atomic_base.h"
 #include "pobj.h"
 
@@ -211,16 +210,13 @@ static inline int object_find(struct pobj_tlane *tl, PMEMoid oid, struct pobj_sp
 
 static int object_free(PMEMoid *oidp, bool durable)
 {
-	PMEMobjpool *pop = pobj_registry_pool(*oidp);
-	struct pobj_tlane *tl = pop ? pobj_tlane_of(pop) : NULL;
+	struct pobj_tlane *tl = pobj_tlane_of_oid(*oidp);
 	struct pobj_spot spot;
 	struct pobj_step step;
 	u64 dest;
 	int err;
 
-	if (!pop)
-		return pobj_err(-EINVAL, "the object's pool is not open here");
-	if (!tl)
+	if (POBJ_UNLIKELY(!tl))
 		return -errno;
 	err = dest_find(tl, oidp, &dest);
 	if (!err)

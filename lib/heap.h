@@ -233,15 +233,21 @@ int pobj_heap_attach(struct pobj_pool *p);
  */
 void pobj_heap_detach(struct pobj_pool *p);
 
-/* Which lane the thread used last. In the first block of TLS: no call to find it. */
+/*
+ * Which lane the thread used last, of which pool; @closed: _pobj_cache_invalidate at that time, which
+ * every close changes. In the first block of TLS: no call to find it.
+ */
 extern __thread struct pobj_last_seat {
 	PMEMobjpool *pop;
 	u64 live_id;
 	struct pobj_tlane *tl;
+	u64 uuid_lo;
+	int closed;
 } pobj_last_seat __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* The rest of pobj_tlane_of(). */
 struct pobj_tlane *pobj_tlane_find(PMEMobjpool *pop);
+struct pobj_tlane *pobj_tlane_find_oid(PMEMoid oid);
 
 /*
  * The calling thread's lane of @pop; it takes one at its first operation. NULL with errno and message:
@@ -252,6 +258,16 @@ static inline struct pobj_tlane *pobj_tlane_of(PMEMobjpool *pop)
 	if (pobj_last_seat.pop == pop && pobj_last_seat.live_id == pobj_pool_raw(pop)->live_id)
 		return pobj_last_seat.tl;
 	return pobj_tlane_find(pop);
+}
+
+/* The same of the pool that @oid names. Also EINVAL: it is not open here. */
+static inline struct pobj_tlane *pobj_tlane_of_oid(PMEMoid oid)
+{
+	if (pobj_last_seat.uuid_lo == oid.pool_uuid_lo &&
+	    pobj_last_seat.closed == __atomic_load_n(&_pobj_cache_invalidate, __ATOMIC_ACQUIRE) &&
+	    pobj_last_seat.live_id == pobj_pool_raw(pobj_last_seat.pop)->live_id)
+		return pobj_last_seat.tl;
+	return pobj_tlane_find_oid(oid);
 }
 
 /* A write failed: what reached the medium is not known. Marks the pool broken; returns @err. */
@@ -274,8 +290,28 @@ void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by);
 
 /* ---- lists of what is freed (quarantine.c) ----------------------------------------------- */
 
+/* What stands at place @i of the ring is retired for good. */
+void pobj_ring_drop(struct pobj_tlane *tl, u32 i);
+
 /* List object @ref (large: with @pages) before it is freed by an entry of its own. */
-void pobj_ring_add(struct pobj_tlane *tl, u64 ref, u64 pages);
+static inline void pobj_ring_add(struct pobj_tlane *tl, u64 ref, u64 pages)
+{
+	struct pobj_side_lane *side = tl->side;
+	const u32 i = tl->ring_next++ % POBJ_RING_CNT;
+
+	/*
+	 * What stands here, four frees old, is retired for good: each entry retires all but its
+	 * predecessor as soon as it is durable.
+	 */
+	if (POBJ_UNLIKELY(side->ring_pages[i]))
+		pobj_ring_drop(tl, i);
+	else
+		__atomic_store_n(&side->frees, side->frees + 1, __ATOMIC_RELEASE);
+	tl->ring_seq[i] = tl->log.seq + 1;
+	if (POBJ_UNLIKELY(pages))
+		__atomic_store_n(&side->ring_pages[i], pages, __ATOMIC_RELEASE);
+	__atomic_store_n(&side->ring[i], ref + 1, __ATOMIC_RELEASE);
+}
 
 /* Take out what is retired for good, and give back the pages of large ones. */
 void pobj_ring_clean(struct pobj_tlane *tl);
@@ -402,12 +438,64 @@ bool pobj_spans_resettle(struct pobj_heap *h);
 
 /* ---- objects by their ids (object.c) ----------------------------------------------------- */
 
+/* pobj_object_at(), for what is not in a slab. */
+int pobj_object_large(const struct pobj_heap *h, u64 header, struct pobj_spot *spot);
+
+static inline u64 pobj_line_word(const __le64 *p)
+{
+	return le64_to_cpu(pobj_env_load64(p));
+}
+
 /*
- * Find the allocated object at @off. 0; -EINVAL: there is none (also for the inside of one, and for
- * what is not the user's). @tl may be NULL: then spot->slab is.
+ * Find the allocated object at @off. 0; -EINVAL: there is none (also for the inside of one). @tl may
+ * be NULL: then spot->slab is. What is read from the medium is judged: the offset may be dangling, or
+ * never have been one.
  */
-int pobj_object_at(struct pobj_heap *h, const struct pobj_tlane *tl, u64 off,
-		   struct pobj_spot *spot);
+static inline int pobj_object_at(const struct pobj_heap *h, const struct pobj_tlane *tl, u64 off,
+				 struct pobj_spot *spot)
+{
+	const u64 mixed = (u64)POBJ_M_F_MIXED << POBJ_M_HDR_FLAG_SHIFT;
+	u64 in = off - h->data_off;		/* below the data this is a large number */
+	u64 page = in >> h->page_shift, header;
+	struct pobj_m_line *line;
+	u32 idx, size, cnt;
+
+	if (POBJ_UNLIKELY(in >= h->data_bytes))
+		return -EINVAL;
+	line = h->lines + page;
+	header = pobj_line_word(&line->header);
+	if ((header & 0xf) == POBJ_M_CONT) {
+		if (POBJ_UNLIKELY(header >> POBJ_M_HDR_SIZE_SHIFT > page))
+			return -EINVAL;
+		page -= header >> POBJ_M_HDR_SIZE_SHIFT;
+		line = h->lines + page;
+		header = pobj_line_word(&line->header);
+	}
+	spot->page = page;
+	spot->off = off;
+	spot->line = line;
+	/* Kind and flags in one look. */
+	if (POBJ_UNLIKELY((header & 0xffff & ~mixed) != POBJ_M_SLAB))
+		return pobj_object_large(h, header, spot);
+
+	in -= page << h->page_shift;
+	size = (u32)(header >> POBJ_M_HDR_SIZE_SHIFT);
+	cnt = (header >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
+	if (POBJ_UNLIKELY(!size || in >> 32 || cnt > POBJ_M_SLAB_MAX))
+		return -EINVAL;
+	idx = (u32)in / size;
+	if (POBJ_UNLIKELY(idx >= cnt || (u32)in != idx * size))
+		return -EINVAL;
+	spot->idx = idx;
+	spot->size = size;
+	spot->pages = 0;
+	spot->root = false;
+	spot->slab = NULL;
+	if (tl && __atomic_load_n(&h->pages[page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1)
+		spot->slab = tl->slab[h->pages[page].slot];
+	return (pobj_line_word(&line->slab[idx / 64].a) ^ pobj_line_word(&line->slab[idx / 64].f)) >>
+	       idx % 64 & 1 ? 0 : -EINVAL;
+}
 
 /* Its type number. */
 u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot);

@@ -18,34 +18,7 @@ static u32 header_kind(u64 header)
 	return (header >> POBJ_M_HDR_KIND_SHIFT) & 0xf;
 }
 
-static inline int object_in_slab(struct pobj_heap *h, const struct pobj_tlane *tl, u64 header,
-				 struct pobj_spot *spot)
-{
-	const u64 in = spot->off - h->data_off - (spot->page << h->page_shift);
-	const u32 size = (u32)(header >> POBJ_M_HDR_SIZE_SHIFT);
-	const u32 cnt = (header >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
-	const struct pobj_m_line *line = spot->line;
-	u32 idx;
-
-	if (POBJ_UNLIKELY(!size || in >> 32 || cnt > POBJ_M_SLAB_MAX))
-		return -EINVAL;
-	idx = (u32)in / size;
-	if (POBJ_UNLIKELY(idx >= cnt || (u32)in != idx * size))
-		return -EINVAL;
-	spot->idx = idx;
-	spot->size = size;
-	spot->pages = 0;
-	spot->root = false;
-	spot->slab = NULL;
-	if (tl && __atomic_load_n(&h->pages[spot->page].owner, __ATOMIC_ACQUIRE) ==
-		  tl->log.lane + 1)
-		spot->slab = tl->slab[h->pages[spot->page].slot];
-	return (media_load(&line->slab[idx / 64].a) ^ media_load(&line->slab[idx / 64].f)) >>
-	       idx % 64 & 1 ? 0 : -EINVAL;
-}
-
-/* What is not in a slab. */
-static int object_is_large(struct pobj_heap *h, u64 header, struct pobj_spot *spot)
+int pobj_object_large(const struct pobj_heap *h, u64 header, struct pobj_spot *spot)
 {
 	if (header_kind(header) != POBJ_M_LARGE || spot->off != pobj_geom_page(h->g, spot->page))
 		return -EINVAL;
@@ -55,35 +28,6 @@ static int object_is_large(struct pobj_heap *h, u64 header, struct pobj_spot *sp
 	spot->slab = NULL;
 	spot->root = (header >> POBJ_M_HDR_FLAG_SHIFT) & POBJ_M_F_ROOT;
 	return spot->pages && spot->pages <= h->g->page_cnt - spot->page ? 0 : -EINVAL;
-}
-
-int pobj_object_at(struct pobj_heap *h, const struct pobj_tlane *tl, u64 off,
-		   struct pobj_spot *spot)
-{
-	const u64 mixed = (u64)POBJ_M_F_MIXED << POBJ_M_HDR_FLAG_SHIFT;
-	const u64 in = off - h->data_off;
-	struct pobj_m_line *line;
-	u64 header, back;
-
-	if (POBJ_UNLIKELY(in >= h->data_bytes))
-		return -EINVAL;
-	spot->page = in >> h->page_shift;
-	spot->off = off;
-	line = pobj_heap_line(h, spot->page);
-	header = media_load(&line->header);
-	if (header_kind(header) == POBJ_M_CONT) {
-		back = header >> POBJ_M_HDR_SIZE_SHIFT;
-		if (POBJ_UNLIKELY(back > spot->page))
-			return -EINVAL;
-		spot->page -= back;
-		line -= back;
-		header = media_load(&line->header);
-	}
-	spot->line = line;
-	/* Kind and flags in one look. */
-	if (POBJ_UNLIKELY((header & 0xffff & ~mixed) != POBJ_M_SLAB))
-		return object_is_large(h, header, spot);
-	return object_in_slab(h, tl, header, spot);
 }
 
 u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot)

@@ -18,8 +18,7 @@ static void store(u64 *p, u64 v)
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
-/* The entry behind place @i is retired for good. */
-static void ring_drop(struct pobj_tlane *tl, u32 i)
+void pobj_ring_drop(struct pobj_tlane *tl, u32 i)
 {
 	const u64 ref = tl->side->ring[i] - 1;
 	const u64 pages = tl->side->ring_pages[i];
@@ -38,27 +37,8 @@ void pobj_ring_clean(struct pobj_tlane *tl)
 
 	for (i = 0; i < POBJ_RING_CNT; i++) {
 		if (tl->side->ring[i] && tl->ring_seq[i] <= tl->log.sealed)
-			ring_drop(tl, i);
+			pobj_ring_drop(tl, i);
 	}
-}
-
-void pobj_ring_add(struct pobj_tlane *tl, u64 ref, u64 pages)
-{
-	struct pobj_side_lane *side = tl->side;
-	const u32 i = tl->ring_next++ % POBJ_RING_CNT;
-
-	/*
-	 * What stands here, four frees old, is retired for good: each entry retires all but its
-	 * predecessor as soon as it is durable.
-	 */
-	if (POBJ_UNLIKELY(side->ring_pages[i]))
-		ring_drop(tl, i);
-	else
-		store(&side->frees, side->frees + 1);
-	tl->ring_seq[i] = tl->log.seq + 1;
-	if (POBJ_UNLIKELY(pages))
-		store(&side->ring_pages[i], pages);
-	store(&side->ring[i], ref + 1);
 }
 
 int pobj_ring_retire(struct pobj_tlane *tl)

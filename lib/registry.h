@@ -21,14 +21,4 @@ bool pobj_registry_holds(const struct pobj_pool *p);
 /* Under the lock: call @each for every open pool until it returns non-zero; that is returned. */
 int pobj_registry_each(int (*each)(struct pobj_pool *p, const void *arg), const void *arg);
 
-/* Pool of an object, or NULL: the cache of pmemobj_direct() first. */
-static inline PMEMobjpool *pobj_registry_pool(PMEMoid oid)
-{
-	if (_pobj_cached_pool.uuid_lo == oid.pool_uuid_lo &&
-	    _pobj_cached_pool.invalidate == __atomic_load_n(&_pobj_cache_invalidate,
-							    __ATOMIC_ACQUIRE))
-		return _pobj_cached_pool.pop;
-	return pmemobj_pool_by_oid(oid);
-}
-
 #endif

@@ -71,7 +71,7 @@ static void line_see(const struct pobj_m_line *line, struct seen *s)
 	const u64 h = media_load(&line->header);
 	const u32 flags = (h >> POBJ_M_HDR_FLAG_SHIFT) & 0xfff;
 
-	s->size = 0;
+	*s = (struct seen){ .size = 0 };
 	if (((h >> POBJ_M_HDR_KIND_SHIFT) & 0xf) != POBJ_M_SLAB || (flags & ~POBJ_M_F_MIXED))
 		return;
 	s->size = (u32)(h >> POBJ_M_HDR_SIZE_SHIFT);

@@ -48,7 +48,7 @@ static void seats_leave(void *arg)
 		free(s);
 	}
 	seats = NULL;
-	pobj_last_seat.pop = NULL;
+	pobj_last_seat = (struct pobj_last_seat){ .pop = NULL };
 	pobj_registry_unlock();
 }
 
@@ -243,7 +243,25 @@ struct pobj_tlane *pobj_tlane_find(PMEMobjpool *pop)
 		pobj_last_seat.pop = pop;
 		pobj_last_seat.live_id = p->live_id;
 		pobj_last_seat.tl = tl;
+		pobj_last_seat.uuid_lo = p->uuid_lo;
+		/* A close since would be the caller's race. */
+		pobj_last_seat.closed = __atomic_load_n(&_pobj_cache_invalidate,
+							__ATOMIC_ACQUIRE);
 	}
+	return tl;
+}
+
+struct pobj_tlane *pobj_tlane_find_oid(PMEMoid oid)
+{
+	PMEMobjpool *pop = pmemobj_pool_by_oid(oid);
+	struct pobj_tlane *tl = pop ? pobj_tlane_of(pop) : NULL;
+
+	if (!pop)
+		pobj_err(-EINVAL, "the object's pool is not open here");
+	/* Some other pool was closed: the seat is as good as new. */
+	if (tl)
+		pobj_last_seat.closed = __atomic_load_n(&_pobj_cache_invalidate,
+							__ATOMIC_ACQUIRE);
 	return tl;
 }
 

@@ -5,6 +5,7 @@
  *
  *	u8 .. u64, le64_to_cpu() and friends	fixed-size and little-endian types
  *	pobj_env_crc32c(seed, p, len)		CRC32C without the final inversion
+ *	pobj_env_crc32c_line(w)			the same of eight words, seed ~0
  *	pobj_env_store64/_load64		one untorn access each, in program order
  *	pobj_env_xor64				a LOCKed toggle of bits
  *	pobj_env_barrier()			the compiler moves no access across
@@ -26,6 +27,11 @@
 static inline u32 pobj_env_crc32c(u32 seed, const void *p, size_t len)
 {
 	return __crc32c_le(seed, p, len);
+}
+
+static inline u32 pobj_env_crc32c_line(const __le64 w[8])
+{
+	return __crc32c_le(~0U, (const u8 *)w, 64);
 }
 
 #define pobj_env_barrier()	barrier()
@@ -85,6 +91,31 @@ static inline void pobj_env_xor64(__le64 *p, u64 bits)
 
 /* lib/core/crc32c.c; the kernel has its own. */
 u32 pobj_env_crc32c(u32 seed, const void *p, size_t len);
+
+/* On values, not on memory: a log line need not be built before it is stored. */
+static inline __attribute__((always_inline)) u32 pobj_env_crc32c_line(const __le64 w[8])
+{
+#ifdef __x86_64__
+	if (__builtin_expect(__builtin_cpu_supports("sse4.2") != 0, 1)) {
+		u64 c = ~0U;
+
+		__asm__("crc32q %1, %0" : "+r"(c) : "rm"(w[0]));
+		__asm__("crc32q %1, %0" : "+r"(c) : "rm"(w[1]));
+		__asm__("crc32q %1, %0" : "+r"(c) : "rm"(w[2]));
+		__asm__("crc32q %1, %0" : "+r"(c) : "rm"(w[3]));
+		__asm__("crc32q %1, %0" : "+r"(c) : "rm"(w[4]));
+		__asm__("crc32q %1, %0" : "+r"(c) : "rm"(w[5]));
+		__asm__("crc32q %1, %0" : "+r"(c) : "rm"(w[6]));
+		__asm__("crc32q %1, %0" : "+r"(c) : "rm"(w[7]));
+		return (u32)c;
+	}
+#endif
+	{
+		const __le64 copy[8] = { w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7] };
+
+		return pobj_env_crc32c(~0U, copy, sizeof(copy));
+	}
+}
 
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))

@@ -40,18 +40,6 @@ bool pobj_log_line_ok(const struct pobj_m_slot *raw)
 	return le64_to_cpu(raw->packed) >> POBJ_M_PACKED_CRC_SHIFT == log_line_crc(raw);
 }
 
-void pobj_log_line_seal(struct pobj_m_slot *raw, u32 cnt, u64 dist, u64 tag)
-{
-	const u64 packed = (u64)cnt << POBJ_M_PACKED_CNT_SHIFT | dist << POBJ_M_PACKED_DIST_SHIFT;
-	u32 crc;
-
-	/* The checksum's own bits are 0 so far, as log_line_crc() makes them. */
-	raw->packed = cpu_to_le64(packed);
-	raw->tag = cpu_to_le64(tag);
-	crc = pobj_env_crc32c(~0U, raw, sizeof(*raw));
-	raw->packed = cpu_to_le64(packed | (u64)crc << POBJ_M_PACKED_CRC_SHIFT);
-}
-
 /* ---- reading ----------------------------------------------------------------------------- */
 
 static void entry_decode(const struct pobj_m_slot *raw, struct pobj_entry *e)
@@ -181,16 +169,4 @@ int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct
 				  pobj_geom_slot(g, lane, v.newest), v.retired, v.newest);
 	pobj_lane_init(l, m, g, lane, v.newest);
 	return 0;
-}
-
-const void *pobj_lane_store(struct pobj_lane *l, u32 kind, struct pobj_m_slot *raw, u32 cnt)
-{
-	struct pobj_m_slot *dst;
-
-	l->seq++;					/* P4 */
-	l->said = l->retired;
-	pobj_log_line_seal(raw, cnt, l->seq - l->retired, pobj_tag(l->seq, kind));	/* P3 */
-	dst = &l->slots[l->seq % POBJ_M_SLOT_CNT];	/* P2 */
-	pobj_store_words(l->m, (__le64 *)dst, (const __le64 *)raw, 8);			/* P1 */
-	return dst;
 }

@@ -203,16 +203,42 @@ int pobj_ext_next(struct pobj_ext_walk *w, struct pobj_finding *f);
 /* Does the raw line's checksum fit? Same place in slot and extension line. */
 bool pobj_log_line_ok(const struct pobj_m_slot *raw);
 
-/* Fill in count, distance, checksum and tag of a line whose words are set. */
-void pobj_log_line_seal(struct pobj_m_slot *raw, u32 cnt, u64 dist, u64 tag);
-
 static inline u64 pobj_tag(u64 seq, u32 kind)
 {
 	return seq << POBJ_M_TAG_KIND_BITS | kind;
 }
 
+/*
+ * Fill in count, distance, checksum and tag of a line whose words are set. Inline, with what stores it:
+ * two of three instructions of an operation are here.
+ */
+static inline __attribute__((always_inline)) void pobj_log_line_seal(struct pobj_m_slot *raw, u32 cnt,
+								     u64 dist, u64 tag)
+{
+	const u64 packed = (u64)cnt << POBJ_M_PACKED_CNT_SHIFT | dist << POBJ_M_PACKED_DIST_SHIFT;
+	const __le64 w[8] = {
+		raw->word[0], raw->word[1], raw->word[2], raw->word[3], raw->word[4], raw->word[5],
+		cpu_to_le64(packed), cpu_to_le64(tag),	/* the checksum's own bits are 0 */
+	};
+
+	raw->packed = cpu_to_le64(packed | (u64)pobj_env_crc32c_line(w) << POBJ_M_PACKED_CRC_SHIFT);
+	raw->tag = cpu_to_le64(tag);
+}
+
 /* Store one slot, whose words @raw has: tag last. Returns it, for the caller to flush. */
-const void *pobj_lane_store(struct pobj_lane *l, u32 kind, struct pobj_m_slot *raw, u32 cnt);
+static inline __attribute__((always_inline)) const void *pobj_lane_store(struct pobj_lane *l, u32 kind,
+									 struct pobj_m_slot *raw,
+									 u32 cnt)
+{
+	struct pobj_m_slot *dst;
+
+	l->seq++;					/* P4 */
+	l->said = l->retired;
+	pobj_log_line_seal(raw, cnt, l->seq - l->retired, pobj_tag(l->seq, kind));	/* P3 */
+	dst = &l->slots[l->seq % POBJ_M_SLOT_CNT];	/* P2 */
+	pobj_store_words(l->m, (__le64 *)dst, (const __le64 *)raw, 8);			/* P1 */
+	return dst;
+}
 
 /* The same, and flush it; no fence. */
 static inline void pobj_lane_write(struct pobj_lane *l, u32 kind, struct pobj_m_slot *raw, u32 cnt)
