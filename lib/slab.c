@@ -12,8 +12,8 @@
  *
  * Finding is by hints (V7), never by trust: a slab is read when it is owned, in the order of V4.
  *
- * A slab is made without a log: its line, header last, is durable before its first object is (the
- * operation's first fence), and an empty slab that is left over does no harm.
+ * A slab is made without a log: its line, header last, becomes durable no later than its first object
+ * does, whose state is in it, and an empty slab that is left over does no harm.
  *
  * Typed and mixed. Objects of one type stand together, so they need no headers, and iterating over a
  * type costs what it has. A small pool with many types would drown in half-empty slabs: there, from
@@ -476,11 +476,13 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 		if (err)
 			return pobj_heap_broken(tl->p, err);
 	}
-	/* P1: the header is stored last. */
+	/*
+	 * P1: the header is stored last. Not flushed: whoever changes the state of an object here
+	 * does it in this line, and takes the header along.
+	 */
 	pobj_store64(&h->media, &line->header,
 		     pobj_line_header(POBJ_M_SLAB, set->mixed ? POBJ_M_F_MIXED : 0, seen.cnt,
 				      c->size));
-	pobj_flush(&h->media, line, sizeof(*line));
 	if (!set->mixed)
 		filter_set(&group_of(h, page)->types, POBJ_TYPE_BIT(set->type));
 	/* Seen by nobody so far, and nothing is reserved. */
