@@ -36,7 +36,14 @@ struct root {
 	uint64_t head;
 	PMEMoid d[DESTS];
 	uint64_t word[WORDS];
+	struct {
+		PMEMoid first;
+		PMEMmutex lock;
+	} list;
 };
+
+#define ELEMENT		128		/* bytes of an element of the list */
+#define ENTRY		16		/* where its entry is: next, prev */
 
 /* ---- what must be there ------------------------------------------------------------------- */
 
@@ -49,16 +56,17 @@ struct thing {
 	uint64_t stamp;
 };
 
-/* The pool as it must be. @loose: objects that no destination names. */
+/* The pool as it must be. @loose: objects that nothing names; @list: elements of the list. */
 struct model {
 	struct thing d[DESTS];
 	uint64_t word[WORDS];
 	uint64_t loose;
+	uint64_t list;
 };
 
 /* What an operation does: @group 0 is the first of its calls. */
 struct item {
-	enum { END, OBJECT, WORD, LOOSE } kind;
+	enum { END, OBJECT, WORD, LOOSE, LIST } kind;
 	unsigned int group;
 	unsigned int at;
 	unsigned int cnt;
@@ -74,6 +82,7 @@ struct item {
 #define FREES(group, d)			{ OBJECT, group, d, 1, { 0, 0, 0 }, 0 }
 #define SETS(group, word, cnt, value)	{ WORD, group, word, cnt, { 0, 0, 0 }, value }
 #define LEAVES(group, cnt)		{ LOOSE, group, 0, cnt, { 0, 0, 0 }, 0 }
+#define LISTS(group, cnt)		{ LIST, group, 0, cnt, { 0, 0, 0 }, 0 }
 
 /* Shared by test and children. */
 static struct stage {
@@ -187,6 +196,27 @@ static void resize(struct hand *h, unsigned int d, uint64_t size)
 		fail("realloc");
 }
 
+/* One more element, at the end of the list. */
+static void list_add(struct hand *h)
+{
+	uint64_t s = STAMP(ELEMENT, TYPE);
+	PMEMoid oid;
+
+	oid = pmemobj_list_insert_new(h->pop, ENTRY, &h->root->list, OID_NULL, 0, ELEMENT, TYPE,
+				      stamp, &s);
+	if (OID_IS_NULL(oid))
+		fail("list_insert_new");
+	if (!points.armed)
+		stage->before.list++;
+}
+
+/* The first element is none any more, and freed. */
+static void list_drop(struct hand *h)
+{
+	if (pmemobj_list_remove(h->pop, ENTRY, &h->root->list, h->root->list.first, 1))
+		fail("list_remove");
+}
+
 static struct pobj_action *next_act(struct hand *h)
 {
 	return &h->act[h->acts++];
@@ -234,6 +264,7 @@ static void hand_clear(struct hand *h)
 	for (d = 0; d < DESTS; d++)
 		h->root->d[d] = OID_NULL;
 	memset(h->root->word, 0, sizeof(h->root->word));
+	memset(&h->root->list, 0, sizeof(h->root->list));
 	pmemobj_persist(h->pop, h->root, sizeof(*h->root));
 }
 
@@ -297,6 +328,8 @@ static void model_apply(struct model *m, const struct item *i)
 		m->word[i->at + n] = i->value;
 	if (i->kind == LOOSE)
 		m->loose += i->cnt;
+	if (i->kind == LIST)
+		m->list = i->cnt;
 }
 
 static const struct audit_object *object_find(uint64_t off, uint64_t cnt)
@@ -323,6 +356,32 @@ static bool thing_is(const struct thing *t, const struct audit_object *o)
 			return false;
 	}
 	return t->stamp == ANY || *word == t->stamp;
+}
+
+/* Are there @want elements, there and back? */
+static bool list_is(uint64_t want, uint64_t cnt)
+{
+	const struct thing element = { ELEMENT, TYPE, STAMP(ELEMENT, TYPE) };
+	PMEMoid oid = me.root->list.first;
+	const struct audit_object *o;
+	const PMEMoid *next, *prev;
+	uint64_t i;
+
+	for (i = 0; i < want; i++) {
+		o = object_find(oid.off, cnt);
+		if (!o || !thing_is(&element, o))
+			return false;
+		next = (const PMEMoid *)((const char *)me.pop + oid.off + ENTRY);
+		if (!object_find(next->off, cnt))
+			return false;
+		prev = (const PMEMoid *)((const char *)me.pop + next->off + ENTRY) + 1;
+		if (!OID_EQUALS(*prev, oid))
+			return false;
+		oid = *next;
+		if (OID_EQUALS(oid, me.root->list.first) != (i == want - 1))
+			return false;
+	}
+	return want || OID_IS_NULL(oid);
 }
 
 /* Is the pool as @m says? Else @text says what is not. */
@@ -364,6 +423,12 @@ static bool model_holds(const struct model *m, uint64_t cnt, char *text)
 			return false;
 		}
 	}
+	if (!list_is(m->list, cnt)) {
+		snprintf(text, AUDIT_TEXT, "the list is not one of %llu elements",
+			 (unsigned long long)m->list);
+		return false;
+	}
+	named += m->list;
 	if (cnt != named + m->loose)
 		snprintf(text, AUDIT_TEXT, "%llu objects, ids name %llu", (unsigned long long)cnt,
 			 (unsigned long long)named);
@@ -408,6 +473,8 @@ static void go_on(void)
 		put(&me, i, size);
 	drop(&me, 1);
 	put(&me, 1, size);
+	list_add(&me);
+	list_drop(&me);
 	for (i = 0; i < 3; i++)
 		drop(&me, i);
 }
@@ -993,6 +1060,37 @@ OP(publish_free_in_full_slab) = {
 
 OP(publish_100_words) = {
 	.prologue = prepare_words, .run = publish, .item = { SETS(0, 0, 100, 7) },
+};
+
+/* ---- lists -------------------------------------------------------------------------------- */
+
+static void list_of_two(struct hand *h)
+{
+	list_add(h);
+	list_add(h);
+}
+
+static void list_of_two_let_go(struct hand *h)
+{
+	list_of_two(h);
+	let_go(h);
+}
+
+OP(list_begins) = {
+	.prologue = with_64, .run = list_add, .item = { LISTS(0, 1) },
+};
+
+OP(list_grows) = {
+	.prologue = list_of_two, .run = list_add, .item = { LISTS(0, 3) },
+};
+
+OP(list_shrinks) = {
+	.prologue = list_of_two, .run = list_drop, .item = { LISTS(0, 1) },
+};
+
+OP(list_of_others_shrinks) = {
+	.setup = list_of_two_let_go, .prologue = with_64, .run = list_drop,
+	.item = { LISTS(0, 1) },
 };
 
 /* ---- threads, open and close -------------------------------------------------------------- */
