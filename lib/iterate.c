@@ -33,19 +33,6 @@
 #define ALWAYS_INLINE	inline __attribute__((always_inline))
 
 /**
- * struct walk - what is looked for, and where
- * @p: the pool
- * @g: its geometry
- * @typed: objects of @type only
- */
-struct walk {
-	const struct pobj_pool *p;
-	const struct pobj_geom *g;
-	u64 type;
-	bool typed;
-};
-
-/**
  * struct place - a span, as its line said at one moment
  * @line: of its first page
  * @header: of the line; 0: no span begins here
@@ -59,6 +46,21 @@ struct place {
 	u64 page;
 	u64 off;
 	u64 pages;
+};
+
+/**
+ * struct walk - what is looked for, and where
+ * @p: the pool
+ * @g: its geometry
+ * @typed: objects of @type only
+ * @found: if not NULL: the slab in which the object was found is told here
+ */
+struct walk {
+	const struct pobj_pool *p;
+	const struct pobj_geom *g;
+	struct place *found;
+	u64 type;
+	bool typed;
 };
 
 static ALWAYS_INLINE u64 word(const __le64 *p)
@@ -152,6 +154,8 @@ static ALWAYS_INLINE u64 slab_from(const struct walk *w, const struct place *s, 
 			/* No state beyond the last object: but that is media, too. */
 			if (POBJ_UNLIKELY(idx >= cnt || !place_stays(w, s, type)))
 				return 0;
+			if (w->found)
+				*w->found = *s;
 			return s->off + (u64)idx * header_size(s->header);
 		}
 	}
@@ -281,20 +285,87 @@ static PMEMoid first(PMEMobjpool *pop, bool typed, u64 type)
 	return oid_make(p->uuid_lo, walk_from(&w, 0));
 }
 
-static ALWAYS_INLINE PMEMoid next(PMEMoid oid, bool typed, u64 type)
+/*
+ * The slab in which this thread's last iteration stands, so that the next object in it is found without
+ * a division and without the pool. Valid while no pool was closed and the line's header is the same.
+ */
+static __thread struct {
+	u64 uuid_lo;
+	u64 off;		/* of object 0 */
+	u64 bytes;		/* of all objects */
+	u64 header;
+	const struct pobj_m_line *line;
+	u32 inverse;		/* 2^32 / size, rounded up */
+	int closed;
+} last_slab __attribute__((tls_model("initial-exec")));
+
+static ALWAYS_INLINE int closed_now(void)
+{
+	return __atomic_load_n(&_pobj_cache_invalidate, __ATOMIC_ACQUIRE);
+}
+
+static void last_slab_is(u64 uuid_lo, const struct place *s, int closed)
+{
+	const u32 size = header_size(s->header);
+
+	last_slab.uuid_lo = uuid_lo;
+	last_slab.off = s->off;
+	last_slab.bytes = (u64)header_cnt(s->header) * size;
+	last_slab.header = s->header;
+	last_slab.line = s->line;
+	last_slab.inverse = (u32)((1ULL << 32) / size + ((1ULL << 32) % size != 0));
+	last_slab.closed = closed;
+}
+
+/* Offset of the next object in the same slab; 0: look further. */
+static ALWAYS_INLINE u64 next_in_slab(PMEMoid oid, bool typed, u64 type)
+{
+	const u64 in = oid.off - last_slab.off;
+	const struct walk w = { .type = type, .typed = typed };
+	struct place s;
+	u32 idx;
+
+	if (last_slab.uuid_lo != oid.pool_uuid_lo || in >= last_slab.bytes ||
+	    last_slab.closed != closed_now() || word(&last_slab.line->header) != last_slab.header)
+		return 0;
+	s.header = last_slab.header;
+	s.line = last_slab.line;
+	s.off = last_slab.off;
+	/* Exact for the start of an object, and for no other place needed. */
+	idx = (u32)(in * last_slab.inverse >> 32);
+	if (POBJ_UNLIKELY((u64)idx * header_size(s.header) != in))
+		return 0;
+	return idx + 1 < header_cnt(s.header) ? slab_from(&w, &s, idx + 1) : 0;
+}
+
+static PMEMoid next_slowly(PMEMoid oid, bool typed, u64 type)
 {
 	/*
 	 * The pool as every access to an object finds it, mostly in the thread's cache; by an
 	 * offset that every pool has, because that of @oid may be anything.
 	 */
+	const int closed = closed_now();
 	const char *at = pmemobj_direct((PMEMoid){ oid.pool_uuid_lo, 1 });
-	struct walk w = { .type = type, .typed = typed };
+	struct place found = { .header = 0 };
+	struct walk w = { .type = type, .typed = typed, .found = &found };
+	u64 off;
 
 	if (POBJ_UNLIKELY(!at || !oid.off))
 		return next_of_nothing(oid);
 	w.p = pobj_pool_raw((PMEMobjpool *)(at - 1));
 	w.g = &w.p->super.geom;
-	return oid_make(oid.pool_uuid_lo, walk_above(&w, oid.off));
+	off = walk_above(&w, oid.off);
+	/* Of a mixed slab each object has to be looked at. */
+	if (off && found.header && !(found.header & MIXED))
+		last_slab_is(oid.pool_uuid_lo, &found, closed);
+	return oid_make(oid.pool_uuid_lo, off);
+}
+
+static ALWAYS_INLINE PMEMoid next(PMEMoid oid, bool typed, u64 type)
+{
+	const u64 off = next_in_slab(oid, typed, type);
+
+	return off ? (PMEMoid){ oid.pool_uuid_lo, off } : next_slowly(oid, typed, type);
 }
 
 /*
