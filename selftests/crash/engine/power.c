@@ -9,6 +9,7 @@
 #define CONTENTS_MAX	80	/* contents of one line between two fences */
 #define DEPTH_MAX	4
 #define CHOICES_MAX	256	/* decisions in one run */
+#define IGNORED_MAX	32
 
 /*
  * A line with more than one possible content on the medium. content[0] is what is durable for
@@ -17,7 +18,7 @@
 struct dirty {
 	u32 line;
 	u32 cnt;
-	u32 flushed;		/* contents up to here become certain at the next fence */
+	u32 flushed[POWER_THREADS];	/* contents up to here its fence makes certain */
 	u8 content[CONTENTS_MAX][LINE];
 };
 
@@ -28,6 +29,9 @@ struct machine {
 	struct dirty **dirty;	/* by line, NULL where medium equals memory */
 	u32 *list;		/* lines with a dirty record */
 	u32 list_cnt;
+	bool *changed;		/* by line: memory is not as it was copied */
+	u32 *change;		/* these lines */
+	u32 change_cnt;
 };
 
 struct level {
@@ -51,10 +55,17 @@ static struct {
 	struct level level[DEPTH_MAX];
 	int depth;		/* recoveries we are inside of */
 	bool paused;
+	u32 thread;
+	struct {
+		u64 off;
+		u64 len;
+	} ignore[IGNORED_MAX];
+	u32 ignored;
 } ex;
 
 struct power_count power_count;
 char power_first[512];
+u32 power_tell;
 
 extern struct pobj_site __start_pobj_sites[];
 extern struct pobj_site __stop_pobj_sites[];
@@ -92,12 +103,46 @@ static void *must_alloc(size_t bytes)
 static void machine_make(struct machine *k, u64 size)
 {
 	k->size = size;
-	k->mem = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
+	k->mem = aligned_alloc(4096, POWER_FRONT + (size + 4095) / 4096 * 4096);
 	if (!k->mem)
 		die("out of memory");
+	k->mem += POWER_FRONT;
 	k->dirty = must_alloc(size / LINE * sizeof(*k->dirty));
 	k->list = must_alloc(size / LINE * sizeof(*k->list));
 	k->list_cnt = 0;
+	k->changed = must_alloc(size / LINE * sizeof(*k->changed));
+	k->change = must_alloc(size / LINE * sizeof(*k->change));
+	k->change_cnt = 0;
+}
+
+/* Records come and go by the million: those not in use are kept. */
+static struct dirty *spare[256];
+static u32 spare_cnt;
+
+static struct dirty *dirty_make(void)
+{
+	struct dirty *d = spare_cnt ? spare[--spare_cnt] : malloc(sizeof(*d));
+
+	if (!d)
+		die("out of memory");
+	return d;
+}
+
+static void dirty_free(struct dirty *d)
+{
+	if (spare_cnt < ARRAY_SIZE(spare))
+		spare[spare_cnt++] = d;
+	else
+		free(d);
+}
+
+/* The line's memory is about to change. */
+static void machine_change(struct machine *k, u32 line)
+{
+	if (k->changed[line])
+		return;
+	k->changed[line] = true;
+	k->change[k->change_cnt++] = line;
 }
 
 static void machine_clean(struct machine *k)
@@ -105,7 +150,7 @@ static void machine_clean(struct machine *k)
 	u32 i;
 
 	for (i = 0; i < k->list_cnt; i++) {
-		free(k->dirty[k->list[i]]);
+		dirty_free(k->dirty[k->list[i]]);
 		k->dirty[k->list[i]] = NULL;
 	}
 	k->list_cnt = 0;
@@ -114,9 +159,12 @@ static void machine_clean(struct machine *k)
 static void machine_free(struct machine *k)
 {
 	machine_clean(k);
-	free(k->mem);
+	if (k->mem)
+		free(k->mem - POWER_FRONT);
 	free(k->dirty);
 	free(k->list);
+	free(k->changed);
+	free(k->change);
 	memset(k, 0, sizeof(*k));
 }
 
@@ -124,36 +172,40 @@ static struct dirty *machine_dirty(struct machine *k, u32 line)
 {
 	struct dirty *d = k->dirty[line];
 
+	machine_change(k, line);
 	if (d)
 		return d;
-	d = malloc(sizeof(*d));
-	if (!d)
-		die("out of memory");
+	d = dirty_make();
 	d->line = line;
 	d->cnt = 1;
-	d->flushed = 0;
+	memset(d->flushed, 0, sizeof(d->flushed));
 	memcpy(d->content[0], k->mem + (u64)line * LINE, LINE);
 	k->dirty[line] = d;
 	k->list[k->list_cnt++] = line;
 	return d;
 }
 
+/* Add the record @d of another machine; only the contents in use. */
+static void machine_add(struct machine *to, const struct dirty *d)
+{
+	struct dirty *copy = dirty_make();
+
+	memcpy(copy, d, offsetof(struct dirty, content) + d->cnt * LINE);
+	to->dirty[d->line] = copy;
+	to->list[to->list_cnt++] = d->line;
+}
+
 static void machine_copy(struct machine *to, const struct machine *from)
 {
-	u32 i, line;
+	u32 i;
 
 	machine_clean(to);
 	memcpy(to->mem, from->mem, from->size);
-	for (i = 0; i < from->list_cnt; i++) {
-		line = from->list[i];
-		to->dirty[line] = malloc(sizeof(struct dirty));
-		if (!to->dirty[line])
-			die("out of memory");
-		/* only the contents in use */
-		memcpy(to->dirty[line], from->dirty[line],
-		       offsetof(struct dirty, content) + from->dirty[line]->cnt * LINE);
-		to->list[to->list_cnt++] = line;
-	}
+	for (i = 0; i < to->change_cnt; i++)
+		to->changed[to->change[i]] = false;
+	to->change_cnt = 0;
+	for (i = 0; i < from->list_cnt; i++)
+		machine_add(to, from->dirty[from->list[i]]);
 }
 
 /* A further content that the medium may hold; repetitions are left out. */
@@ -197,8 +249,7 @@ static void machine_store_bulk_line(struct machine *k, u64 off, const u8 *src, u
 	dirty_add(d, k->mem + base);
 }
 
-/* @undecided lines (may be NULL) are in memory what they are on the medium: nothing to flush. */
-static void machine_flush(struct machine *k, const bool *undecided, u64 off, u64 len)
+static void machine_flush(struct machine *k, u64 off, u64 len)
 {
 	u64 line, last;
 
@@ -206,12 +257,26 @@ static void machine_flush(struct machine *k, const bool *undecided, u64 off, u64
 		return;
 	last = (off + len - 1) / LINE;
 	for (line = off / LINE; line <= last; line++) {
-		if (k->dirty[line] && !(undecided && undecided[line]))
-			k->dirty[line]->flushed = k->dirty[line]->cnt - 1;
+		if (k->dirty[line])
+			k->dirty[line]->flushed[ex.thread] = k->dirty[line]->cnt - 1;
 	}
 }
 
-static void machine_fence(struct machine *k, const bool *undecided)
+/* What the thread flushed becomes certain; what others flushed is still on its way. */
+static void dirty_fence(struct dirty *d)
+{
+	const u32 sure = d->flushed[ex.thread];
+	u32 i;
+
+	if (!sure)
+		return;
+	memmove(d->content[0], d->content[sure], (size_t)(d->cnt - sure) * LINE);
+	d->cnt -= sure;
+	for (i = 0; i < POWER_THREADS; i++)
+		d->flushed[i] = d->flushed[i] > sure ? d->flushed[i] - sure : 0;
+}
+
+static void machine_fence(struct machine *k)
 {
 	struct dirty *d;
 	u32 i, kept = 0, line;
@@ -219,18 +284,9 @@ static void machine_fence(struct machine *k, const bool *undecided)
 	for (i = 0; i < k->list_cnt; i++) {
 		line = k->list[i];
 		d = k->dirty[line];
-		if (d->flushed) {
-			memmove(d->content[0], d->content[d->flushed],
-				(size_t)(d->cnt - d->flushed) * LINE);
-			d->cnt -= d->flushed;
-			d->flushed = 0;
-		}
-		if (undecided && undecided[line]) {
-			k->list[kept++] = line;
-			continue;
-		}
+		dirty_fence(d);
 		if (d->cnt == 1 && !memcmp(d->content[0], k->mem + (u64)line * LINE, LINE)) {
-			free(d);
+			dirty_free(d);
 			k->dirty[line] = NULL;
 		} else {
 			k->list[kept++] = line;
@@ -268,12 +324,8 @@ static void decide(struct level *v, u32 line)
 		pick = v->choice[v->used++];
 	}
 	/* Now it is durable, and in memory: the machine has booted with it. */
+	machine_change(&v->run, line);
 	memcpy(v->run.mem + (u64)line * LINE, d->content[pick], LINE);
-	if (v->run.dirty[line]) {
-		v->run.dirty[line]->cnt = 1;
-		v->run.dirty[line]->flushed = 0;
-		memcpy(v->run.dirty[line]->content[0], d->content[pick], LINE);
-	}
 }
 
 static void decide_range(struct level *v, u64 off, u64 len)
@@ -328,17 +380,44 @@ static bool level_next(struct level *v)
 /* Which states are allowed: a set of 1 << enum power_state. */
 #define ALLOW(state)	(1U << (state))
 
-static void level_begin(struct level *v, const struct machine *k)
+static void level_free(struct level *v)
+{
+	machine_free(&v->at);
+	machine_free(&v->run);
+	free(v->undecided);
+	v->undecided = NULL;
+}
+
+/* Lines that a recovery in which power is lost has not looked at: as uncertain as before. */
+static void at_add_undecided(struct level *v, const struct level *outer)
+{
+	u32 i, line;
+
+	for (i = 0; i < outer->at.list_cnt; i++) {
+		line = outer->at.list[i];
+		if (outer->undecided[line])
+			machine_add(&v->at, outer->at.dirty[line]);
+	}
+}
+
+/* Power is lost, or a process is killed, on @k: that of level @outer, if it is not NULL. */
+static void level_begin(struct level *v, const struct machine *k, const struct level *outer)
 {
 	u32 i;
 
-	machine_make(&v->at, k->size);
-	machine_make(&v->run, k->size);
+	if (v->at.size != k->size) {
+		level_free(v);
+		machine_make(&v->at, k->size);
+		machine_make(&v->run, k->size);
+		v->undecided = must_alloc(k->size / LINE * sizeof(*v->undecided));
+	}
 	machine_copy(&v->at, k);
+	if (outer)
+		at_add_undecided(v, outer);
 	/* Flushes that were under way may have arrived or not; none is certain any more. */
 	for (i = 0; i < v->at.list_cnt; i++)
-		v->at.dirty[v->at.list[i]]->flushed = 0;
-	v->undecided = must_alloc(k->size / LINE * sizeof(*v->undecided));
+		memset(v->at.dirty[v->at.list[i]]->flushed, 0, sizeof(v->at.dirty[0]->flushed));
+	memset(v->undecided, 0, k->size / LINE * sizeof(*v->undecided));
 	v->made = 0;
 	v->used = 0;
 	v->newest = false;
@@ -349,15 +428,27 @@ static void level_begin(struct level *v, const struct machine *k)
 	v->m.lines_tear = ex.c->lines_tear;
 }
 
-static void level_end(struct level *v)
+/* The machine boots with what is on the medium. */
+static void run_boot(struct level *v)
 {
-	machine_free(&v->at);
-	machine_free(&v->run);
-	free(v->undecided);
+	struct machine *run = &v->run;
+	u32 i, line;
+
+	machine_clean(run);
+	for (i = 0; i < run->change_cnt; i++) {
+		line = run->change[i];
+		memcpy(run->mem + (u64)line * LINE, v->at.mem + (u64)line * LINE, LINE);
+		run->changed[line] = false;
+	}
+	run->change_cnt = 0;
+	for (i = 0; i < v->at.list_cnt; i++)
+		v->undecided[v->at.list[i]] = true;
+	v->used = 0;
 }
 
-/* Recover the machine of @v and judge it. */
-static enum power_state recover_and_judge(struct level *v, u32 allowed, const char *when)
+/* Recover the machine of @v by @recover and judge it. */
+static enum power_state recover_and_judge(struct level *v, u32 allowed, const char *when,
+					  int (*recover)(const struct pobj_media *m))
 {
 	const char *why = "";
 	enum power_state state;
@@ -365,7 +456,7 @@ static enum power_state recover_and_judge(struct level *v, u32 allowed, const ch
 	int err;
 
 	power_count.recoveries++;
-	err = ex.c->recover(&v->m);
+	err = recover(&v->m);
 	state = ex.c->state(&v->m, err, &why);
 	if (!(allowed & ALLOW(state))) {
 		snprintf(text, sizeof(text), "%s: %s", when,
@@ -379,41 +470,51 @@ static enum power_state recover_and_judge(struct level *v, u32 allowed, const ch
 /* Power is lost on @k: recover every image it may leave. */
 static void explore(const struct machine *k, u32 allowed, const char *when)
 {
-	struct level *v = &ex.level[ex.depth];
-	u32 i;
+	struct level *v = &ex.level[ex.depth], *outer = ex.depth ? v - 1 : NULL;
+	const u32 thread = ex.thread;
 
 	if (ex.depth)
 		power_count.nested++;
 	else
 		power_count.points++;
-	level_begin(v, k);
+	level_begin(v, k, outer);
+	machine_clean(&v->run);
+	memcpy(v->run.mem, v->at.mem, v->at.size);
 	ex.depth++;
+	ex.thread = 0;
 	do {
-		machine_copy(&v->run, &v->at);
-		for (i = 0; i < v->at.list_cnt; i++)
-			v->undecided[v->at.list[i]] = true;
-		v->used = 0;
-		recover_and_judge(v, allowed, when);
+		run_boot(v);
+		recover_and_judge(v, allowed, when, ex.c->recover);
 	} while (level_next(v));
+	ex.thread = thread;
 	ex.depth--;
-	level_end(v);
 }
 
-/* The process is killed on @k; somebody recovers, in memory; then power is lost. */
-static void explore_kill(const struct machine *k)
+/* The process is killed on @k; somebody repairs, in memory; then power is lost. */
+static void explore_kill_by(const struct machine *k, const char *when,
+			    int (*recover)(const struct pobj_media *m))
 {
 	struct level *v = &ex.level[ex.depth];
+	const u32 thread = ex.thread;
 	enum power_state state;
 
 	power_count.kills++;
-	level_begin(v, k);
+	level_begin(v, k, NULL);
 	machine_copy(&v->run, k);
 	ex.depth++;
-	state = recover_and_judge(v, ALLOW(POWER_OLD) | ALLOW(POWER_NEW), "after a kill");
+	ex.thread = 0;
+	state = recover_and_judge(v, ALLOW(POWER_OLD) | ALLOW(POWER_NEW), when, recover);
 	if (state != POWER_WRONG && ex.depth < DEPTH_MAX)
 		explore(&v->run, ALLOW(state), "power lost after a kill was repaired");
+	ex.thread = thread;
 	ex.depth--;
-	level_end(v);
+}
+
+static void explore_kill(const struct machine *k)
+{
+	explore_kill_by(k, "after a kill", ex.c->recover);
+	if (ex.c->reap)
+		explore_kill_by(k, "after a kill and a reaper", ex.c->reap);
 }
 
 static void maybe_kill(const struct level *v)
@@ -428,7 +529,8 @@ static void maybe_kill(const struct level *v)
 static struct machine *machine_of(const struct pobj_media *m, struct level **v)
 {
 	*v = NULL;
-	if (ex.depth && m == &ex.level[ex.depth - 1].m) {
+	/* By base: the library copies what describes its medium. */
+	if (ex.depth && m->base == ex.level[ex.depth - 1].run.mem) {
 		*v = &ex.level[ex.depth - 1];
 		return &(*v)->run;
 	}
@@ -538,7 +640,7 @@ void pobj_trace_flush(struct pobj_site *s, const struct pobj_media *m, const voi
 	s->hits++;
 	if (s->off || !k)
 		return;
-	machine_flush(k, v ? v->undecided : NULL, offset_in(m, p), len);
+	machine_flush(k, offset_in(m, p), len);
 	maybe_kill(v);
 }
 
@@ -554,7 +656,7 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m)
 	if (ex.depth < ex.c->depth && !ex.paused)
 		explore(k, ALLOW(POWER_OLD) | ALLOW(POWER_NEW),
 			ex.depth ? "power lost in a recovery" : "power lost in the operation");
-	machine_fence(k, v ? v->undecided : NULL);
+	machine_fence(k);
 	maybe_kill(v);
 	return 0;
 }
@@ -568,13 +670,35 @@ void power_begin(const struct pobj_media *m, const struct power_case *c)
 	ex.m = m;
 	ex.c = c;
 	ex.depth = 0;
+	ex.ignored = 0;
 	machine_make(&ex.watched, m->size);
 	memcpy(ex.watched.mem, m->base, m->size);
 }
 
+void power_ignore(const void *p, u64 len)
+{
+	if (ex.ignored == IGNORED_MAX)
+		die("more than IGNORED_MAX is ignored: raise it");
+	ex.ignore[ex.ignored].off = offset_in(ex.m, p);
+	ex.ignore[ex.ignored++].len = len;
+}
+
+/* Is memory as it was recorded? */
+static bool record_is_whole(void)
+{
+	u64 off;
+	u32 i;
+
+	for (i = 0; i < ex.ignored; i++) {
+		off = ex.ignore[i].off;
+		memcpy(ex.watched.mem + off, (const u8 *)ex.m->base + off, ex.ignore[i].len);
+	}
+	return !memcmp(ex.watched.mem, ex.m->base, ex.m->size);
+}
+
 void power_returned(void)
 {
-	if (memcmp(ex.watched.mem, ex.m->base, ex.m->size))
+	if (!record_is_whole())
 		violation("memory differs from the record: a store bypassed the hooks");
 	explore(&ex.watched, ALLOW(POWER_NEW), "power lost after the operation");
 }
@@ -584,9 +708,19 @@ void power_pause(bool on)
 	ex.paused = on;
 }
 
+void power_thread(u32 thread)
+{
+	ex.thread = thread;
+}
+
+void power_stop(void)
+{
+	machine_free(&ex.watched);
+	ex.m = NULL;
+}
+
 void power_end(void)
 {
 	power_returned();
-	machine_free(&ex.watched);
-	ex.m = NULL;
+	power_stop();
 }

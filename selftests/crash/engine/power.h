@@ -25,6 +25,9 @@
 
 #include "lib/core/media.h"
 
+#define POWER_THREADS	2U
+#define POWER_FRONT	16384U	/* bytes before each image that belong to the case */
+
 /* What exploring counted. */
 struct power_count {
 	u64 points;		/* moments at which power was lost, outside recovery */
@@ -44,6 +47,8 @@ enum power_state { POWER_OLD, POWER_NEW, POWER_WRONG };
  *	operation that changes nothing visible says POWER_NEW
  * @depth: power is lost in recoveries inside recoveries, this deep
  * @kill: try kills, too
+ * @reap: NULL, or: after a kill others go on, and one of them repairs what the dead left; tried
+ *	beside @recover. Memory is whole, ahead of the medium, and may be read directly
  * @lines_tear: recover as on a medium without the prefix rule
  * @one_odd: of records that are judged by a checksum over many lines the combinations are without
  *	number; try those in which all lines are old or all new, but for any one, in any content
@@ -51,6 +56,7 @@ enum power_state { POWER_OLD, POWER_NEW, POWER_WRONG };
 struct power_case {
 	int (*recover)(const struct pobj_media *m);
 	enum power_state (*state)(const struct pobj_media *m, int err, const char **why);
+	int (*reap)(const struct pobj_media *m);
 	int depth;
 	bool kill;
 	bool lines_tear;
@@ -70,15 +76,30 @@ void power_begin(const struct pobj_media *m, const struct power_case *c);
  */
 void power_returned(void);
 
+/* A fence covers what its thread flushed, no other's: which one is at work from here on? */
+void power_thread(u32 thread);
+
 /* While paused stores are recorded, but neither power nor process is lost. */
 void power_pause(bool on);
 
-/* The last operation has returned. */
+/*
+ * [@p, @p + @len) is in the pool, but no state of it, and may be stored to without the hooks. Holds
+ * until power_begin().
+ */
+void power_ignore(const void *p, u64 len);
+
+/* Watch no more. */
+void power_stop(void);
+
+/* The last operation has returned: explore once more, and watch no more. */
 void power_end(void);
 
 /* Counts since the start of the program; text of the first violation since it was emptied. */
 extern struct power_count power_count;
 extern char power_first[512];
+
+/* Of so many sequences that lead to a violation a case may still tell. */
+extern u32 power_tell;
 
 /* Mutation: all sites of the program. */
 struct pobj_site *power_sites(u32 *cnt);
