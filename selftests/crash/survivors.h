@@ -18,3 +18,8 @@
 	"callers store to words that recovery put back, and other lanes free what it settled, before "
 	"this lane has a newer entry; here nobody stores after a recovery but the next one"
 },
+{
+	"lib/reap.c", "lane_reap", POBJ_SITE_FENCE, 1,
+	"pages that are given back next can be taken by a process whose own fences do not cover the "
+	"line of the slab that was there; here the reaper itself takes them"
+},

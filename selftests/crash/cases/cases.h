@@ -30,6 +30,9 @@ int tiny_recover(const struct pobj_media *m);
 /* Does the extensive check find nothing? */
 bool tiny_check(const struct pobj_media *m);
 
+/* Is there time (power.c)? */
+bool power_long(void);
+
 /* The cases. */
 void case_words_few(void);
 void case_words_ext(void);
@@ -41,5 +44,9 @@ void case_format(void);
 void case_repair(void);
 void case_root(void);
 void case_objects(void);
+void case_heap_kills(void);
+void case_heap_pairs(void);
+void case_heap_large(void);
+void case_heap_sections(void);
 
 #endif

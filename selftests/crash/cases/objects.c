@@ -234,8 +234,8 @@ static void do_foreign(u32 d)
 }
 
 /*
- * The caller copies an id to where another stood, does not persist it, and frees by it: on the medium
- * the older id may still stand there, and must not come back. In the middle it may.
+ * The caller copies an id to where another stood, does not persist it, and frees by it: on the
+ * medium the older id may still stand there, and must not come back. In the middle it may.
  */
 static void do_free_unpersisted(void)
 {

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The heap under exploration. heap_pool.c makes pools in memory in which the library runs as in a
+ * program; heap_model.c says what they should hold and judges by the medium alone; heap_ops.c has
+ * the operations; heap.c puts them into sequences.
+ */
+#ifndef POBJ_CRASH_CASES_HEAP_H
+#define POBJ_CRASH_CASES_HEAP_H
+
+#include "lib/heap.h"
+#include "libpmemobj.h"
+#include "selftests/crash/cases/cases.h"
+
+/* ---- the pool (heap_pool.c) -------------------------------------------------------------- */
+
+#define HEAP_THREADS	POWER_THREADS
+#define HEAP_GARBAGE	0xa5	/* what pages hold that nobody wrote */
+
+/**
+ * struct heap_shape - a geometry
+ * @bytes: of the pool
+ * @ext: extension lines of a lane
+ */
+struct heap_shape {
+	u64 bytes;
+	u32 ext;
+};
+
+extern struct pobj_pool *heap_pool;	/* the one that is watched */
+
+/* A fresh pool, open, with a lane for each thread. */
+void heap_make(const struct heap_shape *shape);
+
+/* End its session and begin another: nothing private and nothing shared but the medium stays. */
+void heap_reopen(void);
+
+/* Which thread runs the next operation? */
+void heap_thread(u32 thread);
+
+/* The survivor allocates after it has reaped. */
+extern bool heap_survivor_works;
+
+/* power_case.reap: the session is dead, another one of the same sidecar reaps it. */
+int heap_reap(const struct pobj_media *m);
+
+/*
+ * Open a copy of the recovered image @m, whose objects are at @off: hand out until it is full, free
+ * all, and see that the pool is then empty. NULL, or what is wrong.
+ */
+const char *heap_use(const struct pobj_media *m, const u64 *off, u32 cnt);
+
+static inline PMEMobjpool *heap_pop(void)
+{
+	return pobj_pool_pop(heap_pool);
+}
+
+/* ---- the model (heap_model.c) ------------------------------------------------------------ */
+
+#define HEAP_DESTS	4U	/* ids in the root */
+#define HEAP_WORDS	14U	/* words in the root */
+#define HEAP_OBJECTS	128U
+#define HEAP_ROOT	512U
+#define HEAP_LISTS	2U	/* heads in the root */
+#define HEAP_ENTRY	32U	/* place of the list entry within an object */
+#define HEAP_LIST_MAX	16U
+#define HEAP_SPARE	192U	/* behind the first head: room for a lock */
+#define HEAP_INNER	16U	/* place of the id within an object */
+#define HEAP_NONE	(~0U)
+#define HEAP_SURVIVOR	99U	/* type of what a survivor allocates; may be there or not */
+#define HEAP_NEW	(1ULL << 60)	/* + number: offset of an object that is not known yet */
+
+struct heap_id {
+	u64 uuid;
+	u64 off;
+};
+
+/**
+ * struct heap_object - an object of the model
+ * @off: its offset; HEAP_NEW + its number while an operation makes it
+ * @stamp: its first word; and the one at @tail, if that is not 0
+ * @size: as asked for
+ * @type: type number
+ * @has_inner: the id @inner is at HEAP_INNER
+ */
+struct heap_object {
+	u64 off;
+	u64 stamp;
+	u64 tail;
+	u64 size;
+	u64 type;
+	struct heap_id inner;
+	bool live;
+	bool has_inner;
+};
+
+struct heap_model {
+	struct heap_object obj[HEAP_OBJECTS];
+	u32 cnt;
+	struct heap_id dest[HEAP_DESTS];
+	u64 words;		/* value of all words */
+	u64 root_size;
+	u32 list[HEAP_LISTS][HEAP_LIST_MAX];	/* objects, in their order */
+	u32 list_cnt[HEAP_LISTS];
+};
+
+extern struct heap_model heap_before, heap_after;
+
+/* A model of an empty pool with a root; makes the root. */
+void heap_model_begin(void);
+
+/* A new object in heap_after; returns its number. */
+u32 heap_model_add(u64 size, u64 type, u64 stamp);
+
+/* The operation has returned: learn where it put what it made. */
+void heap_model_learn(void);
+
+/* Number of the live object at @off, HEAP_NONE if there is none. */
+u32 heap_model_at(u64 off);
+
+/* The object that destination @d names, HEAP_NONE if none. */
+u32 heap_model_named(u32 d);
+
+/* Where destination @d, word @w and the head of list @l are now. */
+PMEMoid *heap_dest(u32 d);
+u64 *heap_word(u32 w);
+void *heap_list(u32 l);
+
+/* power_case.state */
+enum power_state heap_state(const struct pobj_media *m, int err, const char **why);
+
+/* ---- operations (heap_ops.c) ------------------------------------------------------------- */
+
+/**
+ * struct heap_op - an operation on the watched pool
+ * @run: change heap_after, and the pool
+ * @callers: what it leaves half-way is the caller's affair
+ */
+struct heap_op {
+	const char *name;
+	void (*run)(void);
+	bool callers;
+};
+
+extern const struct heap_op heap_ops[];		/* of small objects */
+extern const u32 heap_op_cnt;
+extern const struct heap_op heap_large_ops[];
+extern const u32 heap_large_op_cnt;
+
+/* Pool states to begin with; each needs heap_model_begin() before. */
+struct heap_start {
+	const char *name;
+	void (*run)(void);
+};
+
+extern const struct heap_start heap_starts[];
+extern const u32 heap_start_cnt;
+extern const struct heap_start heap_large_starts[];
+extern const u32 heap_large_start_cnt;
+extern const u32 heap_section_start_cnt;
+
+#endif

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What the pool should hold, and whether it does. The verdict reads the medium only: all objects
+ * that are allocated there must be those of the model, no more (a leak) and no less, the ids must
+ * name them, and contents must be whole. An object that the operation under way makes is known by
+ * the id that names it, or else by its stamp: where it will be is for the heap to say.
+ */
+#include "selftests/crash/cases/heap.h"
+
+#define FOUND_MAX	1024U
+#define UNITS_MAX	(1U << 16)	/* of 16 bytes, in all pages */
+#define USE_EVERY	97U		/* that many verdicts are followed by a use of the image */
+
+static const u64 dest_at[HEAP_DESTS] = { 64, 64 + 16, 128 - 8, 192 };	/* the third straddles */
+
+#define LIST_AT		256U		/* heads: an id and a mutex each */
+#define LIST_BYTES	(sizeof(PMEMoid) + sizeof(PMEMmutex))
+
+struct heap_model heap_before, heap_after;
+static u64 next_stamp;
+
+/* ---- what is there ----------------------------------------------------------------------- */
+
+/* An allocated object, as the medium says. */
+struct found {
+	u64 off;
+	u64 type;
+	u64 size;
+};
+
+struct census {
+	struct found found[FOUND_MAX];
+	u32 cnt;
+	u32 survivors;		/* of HEAP_SURVIVOR */
+	u64 root;
+	u64 root_size;
+};
+
+static u64 read_word(const struct pobj_media *m, u64 off)
+{
+	__le64 v;
+
+	m->read(m, &v, off, sizeof(v));
+	return le64_to_cpu(v);
+}
+
+static void found_add(struct census *c, u64 off, u64 type, u64 size)
+{
+	if (c->cnt == FOUND_MAX)
+		abort();
+	c->found[c->cnt++] = (struct found){ off, type, size };
+	c->survivors += type == HEAP_SURVIVOR;
+}
+
+static void slab_look(const struct pobj_media *m, const struct pobj_geom *g, u64 page,
+		      const struct pobj_line *l, struct census *c)
+{
+	u32 i;
+
+	for (i = 0; i < l->cnt; i++) {
+		if (!((l->a[i / 64] ^ l->f[i / 64]) >> i % 64 & 1))
+			continue;
+		found_add(c, pobj_geom_page(g, page) + (u64)i * l->size,
+			  l->flags & POBJ_M_F_MIXED ?
+				  read_word(m, pobj_line_type_off(g, page, l, i)) : l->type,
+			  l->size);
+	}
+}
+
+static void census_take(const struct pobj_media *m, struct census *c)
+{
+	const struct pobj_geom *g = &tiny_super.geom;
+	struct pobj_line l;
+	u64 page;
+
+	c->cnt = 0;
+	c->survivors = 0;
+	for (page = 0; page < g->page_cnt; page += l.pages) {
+		pobj_line_read(m, g, page, &l);
+		if (l.kind == POBJ_M_SLAB)
+			slab_look(m, g, page, &l, c);
+		else if (l.kind == POBJ_M_LARGE && !(l.flags & POBJ_M_F_ROOT))
+			found_add(c, pobj_geom_page(g, page), l.type, l.pages << g->page_shift);
+	}
+	c->root = read_word(m, POBJ_M_ROOT_OFF);
+	c->root_size = read_word(m, POBJ_M_ROOT_OFF + sizeof(u64));
+}
+
+/* ---- is it the model? -------------------------------------------------------------------- */
+
+/* Index + 1 of the found object at an offset, 0: none. Emptied after each use. */
+static u16 by_unit[UNITS_MAX];
+
+static u32 unit_of(u64 off)
+{
+	return (u32)((off - tiny_super.geom.data_off) / 16 % UNITS_MAX);
+}
+
+static struct found *find(struct census *c, u64 off)
+{
+	const u32 i = off % 16 || off < tiny_super.geom.data_off ? 0 : by_unit[unit_of(off)];
+
+	return i && c->found[i - 1].off == off ? &c->found[i - 1] : NULL;
+}
+
+/* The object that the operation made: named by an id, or with its stamp and not in the model. */
+static u64 new_object_off(const struct pobj_media *m, const struct heap_model *want,
+			  const struct census *c, u32 k)
+{
+	u32 i, d;
+
+	for (d = 0; d < HEAP_DESTS; d++) {
+		if (want->dest[d].off == HEAP_NEW + k)
+			return read_word(m, c->root + dest_at[d] + sizeof(u64));
+	}
+	for (i = 0; i < want->cnt; i++) {
+		if (want->obj[i].live && want->obj[i].has_inner && want->obj[i].off < HEAP_NEW &&
+		    want->obj[i].inner.off == HEAP_NEW + k)
+			return read_word(m, want->obj[i].off + HEAP_INNER + sizeof(u64));
+	}
+	for (i = 0; i < c->cnt; i++) {
+		if (c->found[i].type != HEAP_SURVIVOR &&
+		    read_word(m, c->found[i].off) == want->obj[k].stamp)
+			return c->found[i].off;
+	}
+	return 0;
+}
+
+static bool id_is(const struct pobj_media *m, u64 at, const struct heap_id *want, const u64 *off)
+{
+	return read_word(m, at) == want->uuid &&
+	       read_word(m, at + sizeof(u64)) ==
+		       (want->off >= HEAP_NEW ? off[want->off - HEAP_NEW] : want->off);
+}
+
+/* Is the list @l a ring of its objects, in both directions? */
+static bool list_is(const struct pobj_media *m, const struct census *c,
+		    const struct heap_model *want, u32 l, const u64 *off)
+{
+	const u32 cnt = want->list_cnt[l];
+	struct heap_id id = { heap_pool->uuid_lo, 0 };
+	u64 at;
+	u32 i;
+
+	at = c->root + LIST_AT + l * LIST_BYTES;
+	if (!cnt)
+		return !read_word(m, at + sizeof(u64));
+	id.off = off[want->list[l][0]];
+	if (!id_is(m, at, &id, off))
+		return false;
+	for (i = 0; i < cnt; i++) {
+		at = off[want->list[l][i]] + HEAP_ENTRY;
+		id.off = off[want->list[l][(i + 1) % cnt]];
+		if (!id_is(m, at, &id, off))
+			return false;
+		id.off = off[want->list[l][(i + cnt - 1) % cnt]];
+		if (!id_is(m, at + sizeof(id), &id, off))
+			return false;
+	}
+	return true;
+}
+
+static const char *object_differs(const struct pobj_media *m, const struct heap_object *o, u64 at,
+				  const struct found *f, const u64 *off)
+{
+	if (!f)
+		return "an object is not allocated";
+	if (f->type != o->type || f->size < o->size)
+		return "an object has another type or size";
+	if (read_word(m, at) != o->stamp || (o->tail && read_word(m, at + o->tail) != o->stamp))
+		return "an object's contents are torn";
+	if (o->has_inner && !id_is(m, at + HEAP_INNER, &o->inner, off))
+		return "an id within an object is another one";
+	return NULL;
+}
+
+/* @off: filled with where the objects are. */
+static const char *differs(const struct pobj_media *m, struct census *c,
+			   const struct heap_model *want, u64 *off)
+{
+	const struct heap_object *o;
+	const char *why;
+	u32 i, live = 0;
+
+	if (c->root_size != want->root_size)
+		return "the root has another size";
+	for (i = 0; i < want->cnt; i++) {
+		o = &want->obj[i];
+		off[i] = !o->live ? 0 : o->off < HEAP_NEW ? o->off : new_object_off(m, want, c, i);
+	}
+	for (i = 0; i < want->cnt; i++) {
+		if (!want->obj[i].live)
+			continue;
+		why = object_differs(m, &want->obj[i], off[i], find(c, off[i]), off);
+		if (why)
+			return why;
+		live++;
+	}
+	if (live != c->cnt - c->survivors)
+		return "an object is allocated that nobody should have";
+	for (i = 0; i < HEAP_DESTS; i++) {
+		if (!id_is(m, c->root + dest_at[i], &want->dest[i], off))
+			return "an id is another one";
+	}
+	for (i = 0; i < HEAP_WORDS; i++) {
+		if (read_word(m, c->root + (i < 8 ? i * 8 : 208 + (i - 8) * 8)) != want->words)
+			return "a word is another one";
+	}
+	for (i = 0; i < HEAP_LISTS; i++) {
+		if (!list_is(m, c, want, i, off))
+			return "a list is another one";
+	}
+	return NULL;
+}
+
+static void units_fill(const struct census *c, bool fill)
+{
+	u32 i;
+
+	for (i = 0; i < c->cnt; i++)
+		by_unit[unit_of(c->found[i].off)] = fill ? (u16)(i + 1) : 0;
+}
+
+enum power_state heap_state(const struct pobj_media *m, int err, const char **why)
+{
+	static u32 verdicts;
+	u64 off[HEAP_OBJECTS], found_off[FOUND_MAX];
+	static struct census c;		/* nothing nests in a verdict */
+	enum power_state state;
+	const char *not_new;
+	u32 i;
+
+	*why = err == -ENOTEMPTY ? "a reaper leaves something" : "recovery refused";
+	if (err)
+		return POWER_WRONG;
+	*why = "check finds problems";
+	if (!tiny_check(m))
+		return POWER_WRONG;
+	census_take(m, &c);
+	units_fill(&c, true);
+	not_new = differs(m, &c, &heap_after, off);
+	*why = not_new;
+	state = !not_new ? POWER_NEW : differs(m, &c, &heap_before, off) ? POWER_WRONG : POWER_OLD;
+	units_fill(&c, false);
+	if (state == POWER_WRONG || ++verdicts % USE_EVERY)
+		return state;
+	for (i = 0; i < c.cnt; i++)
+		found_off[i] = c.found[i].off;
+	*why = heap_use(m, found_off, c.cnt);
+	return *why ? POWER_WRONG : state;
+}
+
+/* ---- keeping it -------------------------------------------------------------------------- */
+
+void heap_model_begin(void)
+{
+	memset(&heap_after, 0, sizeof(heap_after));
+	if (OID_IS_NULL(pmemobj_root(heap_pop(), HEAP_ROOT)))
+		abort();
+	heap_after.root_size = HEAP_ROOT;
+	heap_before = heap_after;
+}
+
+u32 heap_model_add(u64 size, u64 type, u64 stamp)
+{
+	struct heap_object *o;
+	u32 i;
+
+	for (i = 0; i < heap_after.cnt && heap_after.obj[i].live; i++)
+		;
+	if (i == HEAP_OBJECTS)
+		abort();
+	if (i == heap_after.cnt)
+		heap_after.cnt++;
+	o = &heap_after.obj[i];
+	*o = (struct heap_object){
+		.off = HEAP_NEW + i, .stamp = stamp, .tail = size - size % 8 - 8, .size = size,
+		.type = type, .live = true, .has_inner = size >= 64,
+	};
+	if (!stamp)
+		o->stamp = (next_stamp += 2) << 32 | 1;
+	return i;
+}
+
+static u64 learnt(u64 off, const u64 *at)
+{
+	return off >= HEAP_NEW ? at[off - HEAP_NEW] : off;
+}
+
+void heap_model_learn(void)
+{
+	static struct census c;
+	u64 off[HEAP_OBJECTS];
+	u32 i;
+
+	census_take(&heap_pool->media, &c);
+	units_fill(&c, true);
+	differs(&heap_pool->media, &c, &heap_after, off);
+	units_fill(&c, false);
+	for (i = 0; i < heap_after.cnt; i++) {
+		if (!heap_after.obj[i].live)
+			continue;
+		heap_after.obj[i].off = off[i];
+		heap_after.obj[i].inner.off = learnt(heap_after.obj[i].inner.off, off);
+	}
+	for (i = 0; i < HEAP_DESTS; i++)
+		heap_after.dest[i].off = learnt(heap_after.dest[i].off, off);
+}
+
+u32 heap_model_at(u64 off)
+{
+	u32 i;
+
+	for (i = 0; i < heap_after.cnt; i++) {
+		if (heap_after.obj[i].live && heap_after.obj[i].off == off)
+			return i;
+	}
+	return HEAP_NONE;
+}
+
+u32 heap_model_named(u32 d)
+{
+	return heap_after.dest[d].uuid == heap_pool->uuid_lo ?
+		       heap_model_at(heap_after.dest[d].off) : HEAP_NONE;
+}
+
+static u8 *root_now(void)
+{
+	return (u8 *)heap_pop() + read_word(&heap_pool->media, POBJ_M_ROOT_OFF);
+}
+
+PMEMoid *heap_dest(u32 d)
+{
+	return (PMEMoid *)(root_now() + dest_at[d]);
+}
+
+u64 *heap_word(u32 w)
+{
+	return (u64 *)(root_now() + (w < 8 ? w * 8 : 208 + (w - 8) * 8));
+}
+
+void *heap_list(u32 l)
+{
+	return root_now() + LIST_AT + l * LIST_BYTES;
+}
