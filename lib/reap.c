@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Reaping: what a process that died left half-done is finished or undone, and what it had is given
- * back, while others go on. Session.c sees to it that there is one reaper at a time for a session, and
- * that the dead store no more. May be cut off at any point and repeated.
+ * back, while others go on. Session.c sees to it that there is one reaper at a time for a session,
+ * and that the dead store no more. May be cut off at any point and repeated.
  *
- * For each lane of the session, in this order (protocol.md rule 16):
+ * In this order (protocol.md rule 16), steps 1 and 2 for all lanes of the session, then the others:
+ * one lane's log may change the state of what another one owns, as when a thread publishes what
+ * another has reserved.
  *	1. recover its log. Memory is ahead of the medium, so the slots are flushed first, then what
- *	   they undo or repeat (lib/core/recover.c). Toggles go to word F: the slab may have an owner
+ *	   they undo or repeat (lib/core/recover.c). Toggles go to word F: a slab may have an owner
  *	2. flush the lines of the slabs it owned, and fence: their words A may be ahead, too
  *	3. what it was giving or taking, its ring and holds: pages that nothing covers are free
  *	4. its reservations and slabs
@@ -103,15 +105,11 @@ static void lists_empty(struct pobj_heap *h, struct pobj_side_lane *by)
 
 void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by)
 {
-	const u64 owner = (u64)(by - h->lanes) + 1, page = load(&by->intent_page);
+	const u64 page = load(&by->intent_page);
 	const u64 cnt = load(&by->intent_cnt);
 	u64 i;
 
 	if (page) {
-		/* Killed between the owner's word and its bit, or the other way round. */
-		if (load(&h->pages[page - 1].owner) == owner)
-			__atomic_fetch_or(&h->groups[(page - 1) / POBJ_GROUP_PAGES].owned,
-					  1ULL << (page - 1) % POBJ_GROUP_PAGES, __ATOMIC_ACQ_REL);
 		pobj_span_settle(h, by, page - 1, cnt);
 		for (i = page - 1; i < page - 1 + cnt && i < h->g->page_cnt; i++)
 			pobj_slab_hint(h, i);
@@ -122,10 +120,24 @@ void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by)
 	store(&by->frees, by->frees + 1);
 }
 
-static int lane_reap(struct pobj_pool *p, u32 lane)
+/*
+ * Killed between the bit and the owner's word, or the other way round: the word says it. The owner
+ * may be another lane of the session: one thread publishes what another reserved.
+ */
+static void owned_settle(struct pobj_heap *h, const struct pobj_side_lane *by)
+{
+	const u64 page = load(&by->intent_page);
+	const u64 owner = page ? load(&h->pages[page - 1].owner) : 0;
+
+	if (owner && owner <= h->g->lane_cnt && load(&h->lanes[owner - 1].session) == by->session)
+		__atomic_fetch_or(&h->groups[(page - 1) / POBJ_GROUP_PAGES].owned,
+				  1ULL << (page - 1) % POBJ_GROUP_PAGES, __ATOMIC_ACQ_REL);
+}
+
+/* Steps 1 and 2. */
+static int lane_recover(struct pobj_pool *p, u32 lane)
 {
 	struct pobj_heap *h = p->heap;
-	struct pobj_side_lane *by = &h->lanes[lane];
 	struct pobj_recovery r = { 0 };
 	struct pobj_finding f;
 	int err;
@@ -133,25 +145,31 @@ static int lane_reap(struct pobj_pool *p, u32 lane)
 	err = pobj_recover_lane(&p->media, &p->super, lane, &r, &f);		/* 1 */
 	if (err)
 		return pobj_err_finding(err, p->path, &f);
-	each_owned(h, by, span_flush);						/* 2 */
+	owned_settle(h, &h->lanes[lane]);
+	each_owned(h, &h->lanes[lane], span_flush);				/* 2 */
 	err = pobj_fence(&h->media);
 	if (err)
 		return pobj_err_sys(pobj_heap_broken(p, err), "%s: a dead process' slabs",
 				    p->path);
-	pobj_reap_spans(h, by);							/* 3, 4 */
-	store(&by->session, 0);							/* 5, V9 */
 	return 0;
 }
 
 int pobj_reap_session(struct pobj_pool *p, u64 session)
 {
+	struct pobj_side_lane *lane = p->heap->lanes;
 	const u32 lanes = pobj_heap_lanes(p->heap);
-	u32 lane;
 	int err = 0;
+	u32 i;
 
-	for (lane = 1; lane < lanes && !err; lane++) {
-		if (load(&p->heap->lanes[lane].session) == session)
-			err = lane_reap(p, lane);
+	for (i = 1; i < lanes && !err; i++) {
+		if (load(&lane[i].session) == session)
+			err = lane_recover(p, i);
+	}
+	for (i = 1; i < lanes && !err; i++) {
+		if (load(&lane[i].session) != session)
+			continue;
+		pobj_reap_spans(p->heap, &lane[i]);				/* 3, 4 */
+		store(&lane[i].session, 0);					/* 5, V9 */
 	}
 	return err;
 }

@@ -1165,6 +1165,32 @@ OP(thread_takes_parked_lane) = {
 	.prologue = park, .run = unpark, .item = { MAKES(0, 0, 64, TYPE) },
 };
 
+static void *publish_and_exit(void *arg)
+{
+	publish(arg);
+	return NULL;
+}
+
+/* Reservations of a lane that is in use: others toggle them. */
+static void cancel_by_other(struct hand *h)
+{
+	in_thread(h, cancel_and_exit);
+}
+
+static void publish_by_other(struct hand *h)
+{
+	in_thread(h, publish_and_exit);
+}
+
+OP(other_thread_cancels) = {
+	.prologue = reserve_some, .run = cancel_by_other, .item = { MAKES(0, 0, 64, TYPE) },
+};
+
+OP(other_thread_publishes) = {
+	.prologue = prepare_two, .run = publish_by_other,
+	.item = { MAKES(0, 0, 64, TYPE), MAKES(0, 4, LARGE, TYPE), SETS(0, 2, 1, 42) },
+};
+
 static void busy(struct hand *h)
 {
 	with_two(h);
