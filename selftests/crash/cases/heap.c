@@ -51,6 +51,7 @@ static void explore_sequence(const struct heap_shape *shape, const struct heap_s
 
 	heap_make(shape);
 	heap_model_begin();
+	heap_ops_begin();
 	start->run();
 	power_begin(&heap_pool->media, &heap_case);
 	for (i = 0; i < length; i++, seq /= cnt)
@@ -89,7 +90,9 @@ void case_heap_kills(void)
 {
 	heap_case.kill = true;
 	heap_case.depth = 2;
+	heap_survivor_works = true;
 	explore_all(&small_shape, heap_starts, heap_start_cnt, heap_ops, heap_op_cnt, 1);
+	heap_survivor_works = false;
 }
 
 void case_heap_pairs(void)

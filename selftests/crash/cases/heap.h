@@ -130,6 +130,9 @@ enum power_state heap_state(const struct pobj_media *m, int err, const char **wh
 
 /* ---- operations (heap_ops.c) ------------------------------------------------------------- */
 
+/* The program begins: it knows nothing of another pool. */
+void heap_ops_begin(void);
+
 /**
  * struct heap_op - an operation on the watched pool
  * @run: change heap_after, and the pool

@@ -4,6 +4,7 @@
  * will have done, and does it. One that cannot be done (nothing to free, no room) changes nothing.
  */
 #include "libpmemobj/action_base.h"
+#include "pobj.h"
 #include "selftests/crash/cases/heap.h"
 
 #define SMALL		64U
@@ -13,6 +14,11 @@
 
 static PMEMoid on_stack;	/* the program's own memory: nothing of it is on the medium */
 static u64 words;
+
+void heap_ops_begin(void)
+{
+	on_stack = (PMEMoid){ 0, 0 };
+}
 
 static u64 uuid(void)
 {
@@ -127,6 +133,20 @@ static void op_alloc_inner(void)
 			      &o));
 }
 
+static int construct_not(PMEMobjpool *pop, void *ptr, void *arg)
+{
+	construct(pop, ptr, arg);
+	return 1;
+}
+
+static void op_alloc_cancelled(void)
+{
+	struct heap_object o = { .stamp = 1, .tail = SMALL - 8, .has_inner = true };
+
+	if (!pmemobj_alloc(heap_pop(), heap_dest(0), SMALL, 1, construct_not, &o))
+		abort();
+}
+
 static void op_zalloc(void)
 {
 	u32 x = heap_model_add(OTHER, 3, 0);
@@ -219,6 +239,19 @@ static void op_alloc0_remote(void)
 {
 	heap_thread(1);
 	alloc_to(0, NULL, SMALL, 1);
+}
+
+/* The caller promises that the id is durable, and it is. */
+static void op_free0_durable(void)
+{
+	u32 x = heap_model_named(0);
+
+	if (x == HEAP_NONE)
+		return;
+	heap_after.obj[x].live = false;
+	heap_after.dest[0] = (struct heap_id){ 0, 0 };
+	if (pobj_xfree(heap_dest(0), POBJ_XFREE_DURABLE))
+		abort();
 }
 
 /* ---- reallocate --------------------------------------------------------------------------- */
@@ -629,9 +662,11 @@ const struct heap_op heap_ops[] = {
 	{ "alloc without destination", op_alloc_none, false },
 	{ "alloc to the stack", op_alloc_stack, false },
 	{ "alloc by the other thread", op_alloc0_remote, false },
+	{ "alloc that its constructor cancels", op_alloc_cancelled, false },
 	{ "zalloc to 1", op_zalloc, false },
 	{ "strdup to 3", op_strdup, false },
 	{ "free from 0", op_free0, false },
+	{ "free from 0, which is durable", op_free0_durable, false },
 	{ "free from 1", op_free1, false },
 	{ "free from 2", op_free2, false },
 	{ "free from 3", op_free3, false },
