@@ -32,7 +32,7 @@ struct wish {
 int pobj_take(struct pobj_tlane *tl, u64 size, u64 type, bool unlogged, struct pobj_spot *spot)
 {
 	spot->root = false;
-	return size <= POBJ_CLASS_MAX ? pobj_slab_take(tl, size, type, unlogged, spot) :
+	return size <= tl->p->heap->class_max ? pobj_slab_take(tl, size, type, unlogged, spot) :
 					pobj_large_take(tl, size, type, spot);
 }
 
@@ -271,8 +271,8 @@ static bool stays(const struct pobj_tlane *tl, const struct pobj_spot *spot, u64
 	if (pobj_spot_type(h, spot) != type)
 		return false;
 	if (pobj_spot_is_large(spot))
-		return size > POBJ_CLASS_MAX && pobj_geom_pages(h->g, size) == spot->pages;
-	return size <= POBJ_CLASS_MAX && h->classes[pobj_class_of(size)].size == spot->size;
+		return size > h->class_max && pobj_geom_pages(h->g, size) == spot->pages;
+	return size <= h->class_max && h->classes[pobj_class_of(size)].size == spot->size;
 }
 
 /* A new object, the old one's contents, and the id changed: all or nothing. */

@@ -62,12 +62,16 @@ static u32 class_pages(const struct pobj_geom *g, u32 size)
 	return (u32)best;
 }
 
-void pobj_classes_make(struct pobj_class *classes, const struct pobj_geom *g)
+u32 pobj_classes_make(struct pobj_class *classes, const struct pobj_geom *g)
 {
-	u32 i;
+	u32 i, most = 0;
 
 	for (i = 0; i < POBJ_CLASSES; i++) {
 		classes[i].size = class_size(i);
 		classes[i].pages = class_pages(g, classes[i].size);
+		/* A slab lies in one group, also a mixed one: with small pages some classes cannot. */
+		if (pobj_geom_pages(g, classes[i].size + sizeof(u64)) <= POBJ_GROUP_PAGES)
+			most = classes[i].size;
 	}
+	return most;
 }

@@ -31,7 +31,7 @@
 /* ---- size classes (class.c) -------------------------------------------------------------- */
 
 #define POBJ_CLASSES		36
-#define POBJ_CLASS_MAX		16384U	/* larger objects have spans of their own */
+#define POBJ_CLASS_MAX		16384U	/* larger objects always have spans of their own */
 
 /**
  * struct pobj_class - objects of one size
@@ -46,11 +46,68 @@ struct pobj_class {
 /* Class of @size, which is 1 .. POBJ_CLASS_MAX. */
 u32 pobj_class_of(size_t size);
 
-/* Set up the classes for pools of geometry @g. */
-void pobj_classes_make(struct pobj_class *classes, const struct pobj_geom *g);
+/* Set up the classes for pools of geometry @g. Returns the size of the largest that it can have. */
+u32 pobj_classes_make(struct pobj_class *classes, const struct pobj_geom *g);
 
 /* Objects of @size that a slab of @pages holds; @mixed: with their type numbers. */
 u32 pobj_class_count(const struct pobj_geom *g, u32 size, u32 pages, bool mixed);
+
+/* ---- what a line says of a slab ------------------------------------------------------------ */
+
+static inline u64 pobj_line_word(const __le64 *p)
+{
+	return le64_to_cpu(pobj_env_load64(p));
+}
+
+/* What a head line says of a slab; size 0: it is none. */
+struct pobj_seen {
+	u64 type;
+	u32 size;
+	u32 cnt;
+	bool mixed;
+};
+
+static inline void pobj_line_see(const struct pobj_m_line *line, struct pobj_seen *s)
+{
+	const u64 mixed = (u64)POBJ_M_F_MIXED << POBJ_M_HDR_FLAG_SHIFT;
+	const u64 h = pobj_line_word(&line->header);
+
+	s->size = (u32)(h >> POBJ_M_HDR_SIZE_SHIFT);
+	s->cnt = (h >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
+	s->mixed = h & mixed;
+	s->type = pobj_line_word(&line->type);
+	/* Kind and flags in one look. */
+	if ((h & 0xffff & ~mixed) != POBJ_M_SLAB || !s->cnt || s->cnt > POBJ_M_SLAB_MAX)
+		s->size = 0;
+}
+
+/* Mask of the objects that pair @w of a slab of @cnt has. */
+static inline u64 pobj_pair_valid(u32 cnt, u32 w)
+{
+	if (cnt >= (w + 1) * 64)
+		return ~0ULL;
+	return cnt > w * 64 ? (1ULL << (cnt - w * 64)) - 1 : 0;
+}
+
+static inline u64 pobj_pair_state(const struct pobj_m_line *line, u32 w)
+{
+	return pobj_line_word(&line->slab[w].a) ^ pobj_line_word(&line->slab[w].f);
+}
+
+static inline bool pobj_line_has_room(const struct pobj_m_line *line, u32 cnt)
+{
+	const u64 s[] = { pobj_pair_state(line, 0), pobj_pair_state(line, 1),
+			  pobj_pair_state(line, 2) };
+
+	return (s[0] & s[1] & s[2]) != ~0ULL &&
+	       ((pobj_pair_valid(cnt, 0) & ~s[0]) || (pobj_pair_valid(cnt, 1) & ~s[1]) ||
+		(pobj_pair_valid(cnt, 2) & ~s[2]));
+}
+
+static inline bool pobj_line_is_empty(const struct pobj_m_line *line)
+{
+	return !(pobj_pair_state(line, 0) | pobj_pair_state(line, 1) | pobj_pair_state(line, 2));
+}
 
 /* ---- slabs (slab.c) ---------------------------------------------------------------------- */
 
@@ -199,7 +256,7 @@ struct pobj_tlane {
  * @lanes_used: in its head: lanes that were ever taken, + 1
  * @group_cnt: groups of pages
  * @lines, @data_off, @page_shift, @data_bytes: of @g, where they are at hand
- * @classes: size classes
+ * @classes: size classes; @class_max: size of the largest that this pool has
  * @lock: protects @tlanes; never held while anything of the pool changes
  * @tlanes: lanes of this process; @by_lane: the same by number
  */
@@ -219,6 +276,7 @@ struct pobj_heap {
 	u64 data_bytes;
 	u32 page_shift;
 	struct pobj_class classes[POBJ_CLASSES];
+	u32 class_max;
 	pthread_mutex_t lock;
 	struct pobj_tlane *tlanes;
 	struct pobj_tlane *by_lane[POBJ_LANES_MAX];
@@ -329,7 +387,7 @@ void pobj_quarantine_mask(const struct pobj_heap *h, u64 page, u64 bits[POBJ_M_S
 /* ---- slabs ------------------------------------------------------------------------------- */
 
 /*
- * Take an object of @size bytes (up to POBJ_CLASS_MAX) and type @type. It is marked in @taken until
+ * Take an object of @size bytes (up to class_max) and type @type. It is marked in @taken until
  * pobj_slab_settle(). @unlogged: it may be published by another lane or without a log, so it must not
  * be one whose free is not retired. 0; -ENOMEM; what fence says.
  */
@@ -440,11 +498,6 @@ bool pobj_spans_resettle(struct pobj_heap *h);
 
 /* pobj_object_at(), for what is not in a slab. */
 int pobj_object_large(const struct pobj_heap *h, u64 header, struct pobj_spot *spot);
-
-static inline u64 pobj_line_word(const __le64 *p)
-{
-	return le64_to_cpu(pobj_env_load64(p));
-}
 
 /*
  * Find the allocated object at @off. 0; -EINVAL: there is none (also for the inside of one). @tl may

@@ -33,63 +33,14 @@ static u64 load(const u64 *p)
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 
-static u64 media_load(const __le64 *p)
-{
-	return le64_to_cpu((__le64)__atomic_load_n((const u64 *)p, __ATOMIC_ACQUIRE));
-}
-
 /* ---- lines ------------------------------------------------------------------------------- */
-
-/* Mask of the objects that pair @w of a slab of @cnt has. */
-static u64 pair_valid(u32 cnt, u32 w)
-{
-	if (cnt >= (w + 1) * 64)
-		return ~0ULL;
-	return cnt > w * 64 ? (1ULL << (cnt - w * 64)) - 1 : 0;
-}
-
-static u64 pair_state(const struct pobj_m_line *line, u32 w)
-{
-	return media_load(&line->slab[w].a) ^ media_load(&line->slab[w].f);
-}
 
 static u64 pair_reserved(const struct pobj_side_page *side, u32 w)
 {
 	return load(&side->reserved_a[w]) ^ load(&side->reserved_b[w]);
 }
 
-/* What a head line says of a slab; size 0: it is none. */
-struct seen {
-	u64 type;
-	u32 size;
-	u32 cnt;
-	bool mixed;
-};
-
-static void line_see(const struct pobj_m_line *line, struct seen *s)
-{
-	const u64 h = media_load(&line->header);
-	const u32 flags = (h >> POBJ_M_HDR_FLAG_SHIFT) & 0xfff;
-
-	*s = (struct seen){ .size = 0 };
-	if (((h >> POBJ_M_HDR_KIND_SHIFT) & 0xf) != POBJ_M_SLAB || (flags & ~POBJ_M_F_MIXED))
-		return;
-	s->size = (u32)(h >> POBJ_M_HDR_SIZE_SHIFT);
-	s->cnt = (h >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
-	s->mixed = flags & POBJ_M_F_MIXED;
-	s->type = media_load(&line->type);
-	if (s->cnt > POBJ_M_SLAB_PAIRS * 64)
-		s->size = 0;
-}
-
-static u32 line_used(const struct pobj_m_line *line)
-{
-	return (u32)(__builtin_popcountll(pair_state(line, 0)) +
-		     __builtin_popcountll(pair_state(line, 1)) +
-		     __builtin_popcountll(pair_state(line, 2)));
-}
-
-static u64 seen_pages(const struct pobj_heap *h, const struct seen *s)
+static u64 seen_pages(const struct pobj_heap *h, const struct pobj_seen *s)
 {
 	return pobj_geom_pages(h->g, (u64)s->cnt * (s->size + (s->mixed ? sizeof(u64) : 0)));
 }
@@ -111,13 +62,13 @@ static void filter_set(u64 *filter, u64 bits)
 void pobj_slab_hint(struct pobj_heap *h, u64 page)
 {
 	const struct pobj_m_line *line = pobj_heap_line(h, page);
-	struct seen s;
+	struct pobj_seen s;
 
 	/* An owned slab is hinted at when it is given up. */
 	if (load(&h->pages[page].owner))
 		return;
-	line_see(line, &s);
-	if (s.size && line_used(line) < s.cnt)
+	pobj_line_see(line, &s);
+	if (s.size && pobj_line_has_room(line, s.cnt))
 		filter_set(&group_of(h, page)->room, POBJ_ROOM_BIT(s.size, s.type, s.mixed));
 }
 
@@ -131,12 +82,12 @@ static u64 group_unowned(const struct pobj_heap *h, u64 group, u64 map)
 static u64 group_room(struct pobj_heap *h, u64 group)
 {
 	u64 pages = group_unowned(h, group, pobj_group_map(h, group)), room = 0, page;
-	struct seen s;
+	struct pobj_seen s;
 
 	for (; pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		line_see(pobj_heap_line(h, page), &s);
-		if (s.size && line_used(pobj_heap_line(h, page)) < s.cnt)
+		pobj_line_see(pobj_heap_line(h, page), &s);
+		if (s.size && pobj_line_has_room(pobj_heap_line(h, page), s.cnt))
 			room |= POBJ_ROOM_BIT(s.size, s.type, s.mixed);
 	}
 	return room;
@@ -182,7 +133,7 @@ static int slab_enlist(struct pobj_tlane *tl, struct pobj_slab *s)
 }
 
 /* The private side of a slab that the lane owns. NULL: no memory. */
-static struct pobj_slab *slab_make(struct pobj_tlane *tl, u64 page, const struct seen *seen)
+static struct pobj_slab *slab_make(struct pobj_tlane *tl, u64 page, const struct pobj_seen *seen)
 {
 	struct pobj_heap *h = tl->p->heap;
 	struct pobj_slab *s = calloc(1, sizeof(*s));
@@ -279,9 +230,9 @@ static bool slab_refill(struct pobj_tlane *tl, struct pobj_slab *s)
 	u32 w;
 
 	for (w = 0; w < POBJ_M_SLAB_PAIRS; w++)
-		avail[w] = pair_valid(s->cnt, w) & ~pair_reserved(s->side, w) & ~s->taken[w];
+		avail[w] = pobj_pair_valid(s->cnt, w) & ~pair_reserved(s->side, w) & ~s->taken[w];
 	for (w = 0; w < POBJ_M_SLAB_PAIRS; w++)
-		avail[w] &= ~pair_state(s->line, w);
+		avail[w] &= ~pobj_pair_state(s->line, w);
 	if (avail[0] | avail[1] | avail[2])
 		pobj_quarantine_mask(tl->p->heap, s->page, avail, tl);
 	memcpy(s->avail, avail, sizeof(avail));
@@ -370,7 +321,7 @@ static void set_add(struct pobj_tlane *tl, struct pobj_slab_set *set, struct pob
 
 /* ---- adopting ---------------------------------------------------------------------------- */
 
-static bool seen_fits(const struct seen *s, const struct pobj_slab_set *set, u32 size)
+static bool seen_fits(const struct pobj_seen *s, const struct pobj_slab_set *set, u32 size)
 {
 	return s->size == size && s->mixed == set->mixed && s->type == set->type;
 }
@@ -380,11 +331,11 @@ static bool slab_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 pag
 {
 	struct pobj_heap *h = tl->p->heap;
 	struct pobj_slab *s = NULL;
-	struct seen seen;
+	struct pobj_seen seen;
 
 	if (!pobj_span_own(h, tl->side, page))
 		return false;
-	line_see(pobj_heap_line(h, page), &seen);
+	pobj_line_see(pobj_heap_line(h, page), &seen);
 	if (seen_fits(&seen, set, size))
 		s = slab_make(tl, page, &seen);
 	if (s && slab_refill(tl, s)) {
@@ -403,14 +354,14 @@ static bool group_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 gr
 	const u32 size = h->classes[set->cls].size;
 	const u64 map = pobj_group_map(h, group), bit = POBJ_ROOM_BIT(size, set->type, set->mixed);
 	u64 pages, page;
-	struct seen seen;
+	struct pobj_seen seen;
 
 	if (!(load(&h->groups[group].room) & bit))
 		return false;
 	for (pages = group_unowned(h, group, map); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		line_see(pobj_heap_line(h, page), &seen);
-		if (seen_fits(&seen, set, size) && line_used(pobj_heap_line(h, page)) < seen.cnt &&
+		pobj_line_see(pobj_heap_line(h, page), &seen);
+		if (seen_fits(&seen, set, size) && pobj_line_has_room(pobj_heap_line(h, page), seen.cnt) &&
 		    slab_adopt(tl, set, page, size))
 			return true;
 	}
@@ -438,7 +389,7 @@ static bool set_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 grou
  * Pages for a slab, and how many objects it has then: as many as are best, or fewer. Never more than
  * the objects need: the line would not cover the rest.
  */
-static int slab_pages(struct pobj_tlane *tl, const struct pobj_class *c, struct seen *seen, u64 *page)
+static int slab_pages(struct pobj_tlane *tl, const struct pobj_class *c, struct pobj_seen *seen, u64 *page)
 {
 	struct pobj_heap *h = tl->p->heap;
 	const u32 each = c->size + (seen->mixed ? sizeof(u64) : 0);
@@ -458,7 +409,7 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 {
 	struct pobj_heap *h = tl->p->heap;
 	const struct pobj_class *c = &h->classes[set->cls];
-	struct seen seen = { .type = set->type, .size = c->size, .mixed = set->mixed };
+	struct pobj_seen seen = { .type = set->type, .size = c->size, .mixed = set->mixed };
 	__le64 words[7] = { cpu_to_le64(set->type) };
 	struct pobj_m_line *line;
 	struct pobj_slab *s;
@@ -501,7 +452,7 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 /* ---- dissolving -------------------------------------------------------------------------- */
 
 /* Is the slab, which this lane owns, free of everything (V6)? */
-static bool slab_dissolvable(struct pobj_tlane *tl, u64 page, const struct seen *s)
+static bool slab_dissolvable(struct pobj_tlane *tl, u64 page, const struct pobj_seen *s)
 {
 	struct pobj_heap *h = tl->p->heap;
 	u64 all[POBJ_M_SLAB_PAIRS], left[POBJ_M_SLAB_PAIRS];
@@ -511,10 +462,10 @@ static bool slab_dissolvable(struct pobj_tlane *tl, u64 page, const struct seen 
 		if (pair_reserved(&h->pages[page], w))
 			return false;
 	}
-	if (line_used(pobj_heap_line(h, page)))
+	if (!pobj_line_is_empty(pobj_heap_line(h, page)))
 		return false;
 	for (w = 0; w < POBJ_M_SLAB_PAIRS; w++) {
-		all[w] = pair_valid(s->cnt, w);
+		all[w] = pobj_pair_valid(s->cnt, w);
 		left[w] = all[w];
 	}
 	pobj_quarantine_mask(h, page, left, NULL);
@@ -544,7 +495,7 @@ static int gone_give(struct pobj_tlane *tl, struct gone *g)
 }
 
 /* The lane owns the slab at @page, and has nothing private of it. */
-static void gone_add(struct pobj_tlane *tl, struct gone *g, u64 page, const struct seen *s)
+static void gone_add(struct pobj_tlane *tl, struct gone *g, u64 page, const struct pobj_seen *s)
 {
 	struct pobj_heap *h = tl->p->heap;
 	struct pobj_m_line *line = pobj_heap_line(h, page);
@@ -563,14 +514,14 @@ static void group_dissolve(struct pobj_tlane *tl, u64 group, struct gone *g)
 {
 	struct pobj_heap *h = tl->p->heap;
 	u64 pages, page;
-	struct seen s;
+	struct pobj_seen s;
 
 	for (pages = group_unowned(h, group, pobj_group_map(h, group)); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		line_see(pobj_heap_line(h, page), &s);
-		if (!s.size || line_used(pobj_heap_line(h, page)) || !pobj_span_own(h, tl->side, page))
+		pobj_line_see(pobj_heap_line(h, page), &s);
+		if (!s.size || !pobj_line_is_empty(pobj_heap_line(h, page)) || !pobj_span_own(h, tl->side, page))
 			continue;
-		line_see(pobj_heap_line(h, page), &s);
+		pobj_line_see(pobj_heap_line(h, page), &s);
 		if (s.size && slab_dissolvable(tl, page, &s))
 			gone_add(tl, g, page, &s);
 		else
@@ -583,7 +534,7 @@ u64 pobj_slabs_dissolve(struct pobj_tlane *tl)
 	struct pobj_heap *h = tl->p->heap;
 	struct gone g = { .cnt = 0 };
 	struct pobj_slab *s;
-	struct seen seen;
+	struct pobj_seen seen;
 	u64 group;
 	u32 i;
 
@@ -591,7 +542,7 @@ u64 pobj_slabs_dissolve(struct pobj_tlane *tl)
 		s = tl->slab[i];
 		if (!s || !slab_idle(s))
 			continue;
-		line_see(s->line, &seen);
+		pobj_line_see(s->line, &seen);
 		if (!seen.size || !slab_dissolvable(tl, s->page, &seen))
 			continue;
 		group = s->page;

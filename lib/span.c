@@ -13,6 +13,7 @@
 #include "lib/heap.h"
 
 #define SECTION_PAGES	POBJ_SECTION_PAGES
+#define LINES_AHEAD	24
 
 /* Words of the sidecar: others store them, too. */
 static u64 load(const u64 *p)
@@ -32,73 +33,107 @@ static u64 bits_of(u64 first, u64 cnt)
 
 /* ---- the map ----------------------------------------------------------------------------- */
 
-/* Pages in use of one section, as its lines tell. */
-static void section_read(struct pobj_heap *h, u64 first, u64 used[POBJ_SECTION_GROUPS],
-			 u64 room[POBJ_SECTION_GROUPS], u64 types[POBJ_SECTION_GROUPS])
+/* What the lines of a section tell: pages in use, and hints. */
+struct section {
+	u64 first;
+	u64 end;
+	u64 used[POBJ_SECTION_GROUPS];
+	u64 room[POBJ_SECTION_GROUPS];
+	u64 types[POBJ_SECTION_GROUPS];
+};
+
+static void section_use(struct section *s, u64 page, u64 pages)
 {
-	const u64 end = first + SECTION_PAGES < h->g->page_cnt ? first + SECTION_PAGES :
-			h->g->page_cnt;
+	const u64 end = pages < s->end - page ? page + pages : s->end;
+
+	for (; page < end; page++)
+		s->used[(page - s->first) / POBJ_GROUP_PAGES] |= bits_of(page % POBJ_GROUP_PAGES, 1);
+}
+
+/* The commonest: a slab as we make them. Its pages; 0: look closer. */
+static u64 section_slab(struct pobj_heap *h, struct section *s, u64 page)
+{
+	const u64 i = (page - s->first) / POBJ_GROUP_PAGES;
+	const struct pobj_m_line *line = pobj_heap_line(h, page);
+	struct pobj_seen seen;
+	u64 pages;
+
+	pobj_line_see(line, &seen);
+	if (!seen.size)
+		return 0;
+	pages = pobj_geom_pages(h->g, (u64)seen.cnt * (seen.size + (seen.mixed ? sizeof(u64) : 0)));
+	if (page % POBJ_GROUP_PAGES + pages > POBJ_GROUP_PAGES || pages > s->end - page)
+		return 0;
+	s->used[i] |= bits_of(page % POBJ_GROUP_PAGES, pages);
+	s->types[i] |= seen.mixed ? ~0ULL : POBJ_TYPE_BIT(seen.type);
+	if (pobj_line_has_room(line, seen.cnt))
+		s->room[i] |= POBJ_ROOM_BIT(seen.size, seen.type, seen.mixed);
+	return pages;
+}
+
+/* Any other line with a header. Its pages. */
+static u64 section_other(struct pobj_heap *h, struct section *s, u64 page)
+{
 	struct pobj_finding f;
 	struct pobj_line l;
-	u64 page = first, head, i, full, pages;
+
+	pobj_line_read(&h->media, h->g, page, &l);
+	if (l.kind == POBJ_M_CONT)
+		return 1;		/* behind the end of its span, or of one that is gone */
+	/* A line that makes no sense: nobody may have its page. */
+	if (pobj_line_check(h->g, page, &l, &f))
+		l.pages = 1;
+	section_use(s, page, l.pages);
+	s->types[(page - s->first) / POBJ_GROUP_PAGES] |=
+		l.flags & POBJ_M_F_MIXED ? ~0ULL : POBJ_TYPE_BIT(l.type);
+	return l.pages;
+}
+
+static void section_read(struct pobj_heap *h, struct section *s)
+{
+	u64 page = s->first, head, pages;
+	struct pobj_line l;
 
 	/* What reaches in from before says so in its CONT line here. */
-	if (first && !pobj_line_head(&h->media, h->g, first, &l, &head) && head < first)
-		page = head + l.pages;
-	for (i = first; i < page && i < end; i++)
-		used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
-	for (; page < end; page += pages) {
+	if (page && !pobj_line_head(&h->media, h->g, page, &l, &head) && head < page) {
+		pages = head + l.pages - page;
+		section_use(s, page, pages);
+		page += pages;
+	}
+	for (; page < s->end; page += pages) {
 		pages = 1;
+		/* The next head is some lines on: too far for the CPU to guess. */
+		__builtin_prefetch(pobj_heap_line(h, page) + LINES_AHEAD);
 		if (!pobj_env_load64(&pobj_heap_line(h, page)->header))
 			continue;
-		pobj_line_read(&h->media, h->g, page, &l);
-		if (l.kind == POBJ_M_CONT)
-			continue;
-		i = (page - first) / POBJ_GROUP_PAGES;
-		if (pobj_line_check(h->g, page, &l, &f)) {
-			/* A line that makes no sense: nobody may have its page. */
-			used[i] |= bits_of(page % POBJ_GROUP_PAGES, 1);
-			continue;
-		}
-		pages = l.pages;
-		types[i] |= l.flags & POBJ_M_F_MIXED ? ~0ULL : POBJ_TYPE_BIT(l.type);
-		if (l.kind == POBJ_M_SLAB) {
-			/* Within one group. */
-			used[i] |= bits_of(page % POBJ_GROUP_PAGES, pages);
-			full = (u64)__builtin_popcountll(l.a[0] ^ l.f[0]) +
-			       (u64)__builtin_popcountll(l.a[1] ^ l.f[1]) +
-			       (u64)__builtin_popcountll(l.a[2] ^ l.f[2]);
-			if (full < l.cnt)
-				room[i] |= POBJ_ROOM_BIT(l.size, l.type,
-							 !!(l.flags & POBJ_M_F_MIXED));
-			continue;
-		}
-		for (i = page; i < page + pages && i < end; i++)
-			used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
+		pages = section_slab(h, s, page);
+		if (!pages)
+			pages = section_other(h, s, page);
 	}
 	/* Beyond the last page there is nothing to have. */
-	for (i = end; i < first + SECTION_PAGES; i++)
-		used[(i - first) / POBJ_GROUP_PAGES] |= bits_of(i % POBJ_GROUP_PAGES, 1);
+	for (page = s->end; page < s->first + SECTION_PAGES; page++)
+		s->used[(page - s->first) / POBJ_GROUP_PAGES] |= bits_of(page % POBJ_GROUP_PAGES, 1);
 }
 
 static void section_build(struct pobj_heap *h, u64 section)
 {
-	u64 used[POBJ_SECTION_GROUPS] = { 0 }, room[POBJ_SECTION_GROUPS] = { 0 };
-	u64 types[POBJ_SECTION_GROUPS] = { 0 }, i, none;
+	struct section s = { .first = section * SECTION_PAGES };
 	struct pobj_side_group *group;
+	u64 i, none;
 
-	section_read(h, section * SECTION_PAGES, used, room, types);
+	s.end = s.first + SECTION_PAGES < h->g->page_cnt ? s.first + SECTION_PAGES : h->g->page_cnt;
+	section_read(h, &s);
 	for (i = 0; i < POBJ_SECTION_GROUPS; i++) {
 		if (section * POBJ_SECTION_GROUPS + i >= h->group_cnt)
 			break;
 		group = &h->groups[section * POBJ_SECTION_GROUPS + i];
 		/* Hints first: who sees the map may believe that a clear bit means none (V7). */
-		if (types[i])
-			__atomic_fetch_or(&group->types, types[i], __ATOMIC_RELAXED);
-		if (room[i])
-			__atomic_fetch_or(&group->room, room[i], __ATOMIC_RELAXED);
+		if (s.types[i])
+			__atomic_fetch_or(&group->types, s.types[i], __ATOMIC_RELAXED);
+		if (s.room[i])
+			__atomic_fetch_or(&group->room, s.room[i], __ATOMIC_RELAXED);
 		none = 0;
-		__atomic_compare_exchange_n(&group->map, &none, POBJ_MAP_BUILT | used[i], false,
+		__atomic_compare_exchange_n(&group->map, &none, POBJ_MAP_BUILT | s.used[i], false,
 					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);	/* V8 */
 	}
 }

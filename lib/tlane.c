@@ -389,7 +389,7 @@ int pobj_heap_attach(struct pobj_pool *p)
 	h->data_bytes = pobj_geom_data_bytes(h->g);
 	h->page_shift = h->g->page_shift;
 	pthread_mutex_init(&h->lock, NULL);
-	pobj_classes_make(h->classes, h->g);
+	h->class_max = pobj_classes_make(h->classes, h->g);
 	p->heap = h;
 	p->live_id = __atomic_add_fetch(&opened, 1, __ATOMIC_RELAXED);
 	return 0;

@@ -109,7 +109,9 @@ static inline void step_make(const struct pobj_lane *l, const struct pobj_step *
 }
 
 /* P5, round 2: LOCKs first, they want no flush before them; then the rest, in order. */
-static inline void steps_make(struct pobj_lane *l, const struct pobj_step *s, u32 cnt, bool locks)
+static inline __attribute__((always_inline)) void steps_make(struct pobj_lane *l,
+							     const struct pobj_step *s, u32 cnt,
+							     bool locks)
 {
 	uintptr_t line, last = 0;
 	u32 i;
