@@ -369,6 +369,57 @@ TEST_F_TIMEOUT(heap, lists, 60)
 	EXPECT_EQ(JOBS / 2, count_type(self->pop, 3));
 }
 
+/* ---- what is durable ---------------------------------------------------------------------- */
+
+/* Interrupts of the virtio device so far: there is one for each flush that it finished. */
+static __u64 irq_cnt(const struct t_dev *d)
+{
+	char path[PATH_MAX], real[PATH_MAX], line[1024], *name, *at, *end;
+	__u64 sum = 0;
+	bool more;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/block/%s", d->name);
+	name = realpath(path, real) ? strstr(real, "/virtio") : NULL;
+	if (!name)
+		return 0;
+	name++;
+	name[strcspn(name, "/")] = 0;
+	f = fopen("/proc/interrupts", "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		at = strchr(line, ':');
+		if (!at || !strstr(line, name))
+			continue;
+		/* A number for each CPU, then words. */
+		do {
+			sum += strtoull(++at, &end, 10);
+			more = end != at;
+			at = end;
+		} while (more && *at == ' ');
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Kills cannot tell whether a fence waited for the device; its interrupts do. */
+TEST_F_TIMEOUT(heap, fences_reach_the_device, 60)
+{
+	struct h_root *root = pmemobj_direct(pmemobj_root(self->pop, sizeof(*root)));
+	__u64 before, i;
+
+	/* The first one has a slab to make. */
+	ASSERT_EQ(0, pmemobj_zalloc(self->pop, &root->slot[0], 64, 1));
+	for (i = 1; i < 10 && !self->place.sync; i++) {
+		before = irq_cnt(&self->place.dev);
+		ASSERT_EQ(0, pmemobj_zalloc(self->pop, &root->slot[i], 64, 1));
+		EXPECT_LE(before + 3, irq_cnt(&self->place.dev));
+		before = irq_cnt(&self->place.dev);
+		pmemobj_free(&root->slot[i]);
+		EXPECT_LT(before, irq_cnt(&self->place.dev));
+	}
+}
+
 /* ---- threads ------------------------------------------------------------------------------ */
 
 #define THREADS	4
