@@ -33,13 +33,24 @@ static u64 bits_of(u64 first, u64 cnt)
 
 /* ---- the map ----------------------------------------------------------------------------- */
 
-/* What the lines of a section tell: pages in use, and hints. */
+/*
+ * What the lines of a section tell: pages in use, and hints. Most slabs are like the one before: what
+ * their header means is worked out once.
+ */
 struct section {
 	u64 first;
 	u64 end;
 	u64 used[POBJ_SECTION_GROUPS];
 	u64 room[POBJ_SECTION_GROUPS];
 	u64 types[POBJ_SECTION_GROUPS];
+	struct {
+		u64 header;
+		u64 type;
+		u64 pages;
+		u64 room_bit;
+		u64 type_bits;
+		u32 cnt;
+	} like;
 };
 
 static void section_use(struct section *s, u64 page, u64 pages)
@@ -50,24 +61,42 @@ static void section_use(struct section *s, u64 page, u64 pages)
 		s->used[(page - s->first) / POBJ_GROUP_PAGES] |= bits_of(page % POBJ_GROUP_PAGES, 1);
 }
 
-/* The commonest: a slab as we make them. Its pages; 0: look closer. */
-static u64 section_slab(struct pobj_heap *h, struct section *s, u64 page)
+/* Work out what a slab's header means; false: it is none, or not as we make them. */
+static bool section_like(struct pobj_heap *h, struct section *s, const struct pobj_m_line *line)
 {
-	const u64 i = (page - s->first) / POBJ_GROUP_PAGES;
-	const struct pobj_m_line *line = pobj_heap_line(h, page);
 	struct pobj_seen seen;
-	u64 pages;
 
 	pobj_line_see(line, &seen);
 	if (!seen.size)
+		return false;
+	s->like.header = pobj_line_word(&line->header);
+	s->like.type = seen.type;
+	s->like.pages = pobj_geom_pages(h->g, (u64)seen.cnt *
+					(seen.size + (seen.mixed ? sizeof(u64) : 0)));
+	s->like.room_bit = POBJ_ROOM_BIT(seen.size, seen.type, seen.mixed);
+	s->like.type_bits = seen.mixed ? ~0ULL : POBJ_TYPE_BIT(seen.type);
+	s->like.cnt = seen.cnt;
+	return true;
+}
+
+/* The commonest: a slab as we make them. Its pages; 0: look closer. */
+static inline u64 section_slab(struct pobj_heap *h, struct section *s, u64 page, u64 header)
+{
+	const u64 i = (page - s->first) / POBJ_GROUP_PAGES;
+	const struct pobj_m_line *line = pobj_heap_line(h, page);
+	u64 pages;
+
+	if (POBJ_UNLIKELY(header != s->like.header ||
+			  pobj_line_word(&line->type) != s->like.type) &&
+	    !section_like(h, s, line))
 		return 0;
-	pages = pobj_geom_pages(h->g, (u64)seen.cnt * (seen.size + (seen.mixed ? sizeof(u64) : 0)));
+	pages = s->like.pages;
 	if (page % POBJ_GROUP_PAGES + pages > POBJ_GROUP_PAGES || pages > s->end - page)
 		return 0;
 	s->used[i] |= bits_of(page % POBJ_GROUP_PAGES, pages);
-	s->types[i] |= seen.mixed ? ~0ULL : POBJ_TYPE_BIT(seen.type);
-	if (pobj_line_has_room(line, seen.cnt))
-		s->room[i] |= POBJ_ROOM_BIT(seen.size, seen.type, seen.mixed);
+	s->types[i] |= s->like.type_bits;
+	if (pobj_line_has_room(line, s->like.cnt))
+		s->room[i] |= s->like.room_bit;
 	return pages;
 }
 
@@ -91,7 +120,7 @@ static u64 section_other(struct pobj_heap *h, struct section *s, u64 page)
 
 static void section_read(struct pobj_heap *h, struct section *s)
 {
-	u64 page = s->first, head, pages;
+	u64 page = s->first, head, pages, header;
 	struct pobj_line l;
 
 	/* What reaches in from before says so in its CONT line here. */
@@ -104,9 +133,10 @@ static void section_read(struct pobj_heap *h, struct section *s)
 		pages = 1;
 		/* The next head is some lines on: too far for the CPU to guess. */
 		__builtin_prefetch(pobj_heap_line(h, page) + LINES_AHEAD);
-		if (!pobj_env_load64(&pobj_heap_line(h, page)->header))
+		header = pobj_line_word(&pobj_heap_line(h, page)->header);
+		if (!header)
 			continue;
-		pages = section_slab(h, s, page);
+		pages = section_slab(h, s, page, header);
 		if (!pages)
 			pages = section_other(h, s, page);
 	}
