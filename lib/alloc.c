@@ -234,12 +234,18 @@ static int object_free(PMEMoid *oidp, bool durable)
 	err = pobj_lane_free_step(&tl->log, &step, dest, durable);
 	if (POBJ_UNLIKELY(err))
 		return pobj_take_failed(tl->p, 0, pobj_heap_broken(tl->p, err));
-	if (spot.slab)
-		spot.slab->avail[spot.idx / 64] |= 1ULL << spot.idx % 64;
-	else if (!pobj_spot_is_large(&spot))
-		pobj_slab_hint(tl->p->heap, spot.page);
 	if (!dest)
 		dest_write(oidp, (PMEMoid){ 0, 0 });
+	if (spot.slab) {
+		spot.slab->avail[spot.idx / 64] |= 1ULL << spot.idx % 64;
+	} else if (!pobj_spot_is_large(&spot)) {
+		pobj_slab_hint(tl->p->heap, spot.page);
+	} else {
+		/* Pages without number: not kept from others until this thread's next calls. */
+		err = pobj_ring_retire(tl);
+		if (err)
+			return pobj_take_failed(tl->p, 0, pobj_heap_broken(tl->p, err));
+	}
 	return 0;
 }
 

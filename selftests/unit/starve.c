@@ -274,6 +274,31 @@ TEST_F_TIMEOUT(starve, one_large_object, 60)
 	EXPECT_EQ(1, self->want->got);
 }
 
+static int make_and_free_large(void *arg)
+{
+	struct filler *f = arg;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		f->oid[i] = OID_NULL;
+		if (pmemobj_alloc(f->pop, &f->oid[i], POOL / 10 * 3, 1, NULL, NULL))
+			return -1;
+	}
+	for (i = 0; i < 3; i++)
+		pmemobj_free(&f->oid[i]);
+	return 0;
+}
+
+/* The pages of large objects are to be had as soon as these are freed. */
+TEST_F_TIMEOUT(starve, freed_large_objects, 60)
+{
+	ASSERT_EQ(0, hand_do(&self->stopped, make_and_free_large, &filler));
+	*self->want = (struct want){ .pop = self->pop, .size = POOL / 10 * 9, .type = 1 };
+	EXPECT_EQ(0, variant->elsewhere ? files_in_child(take_all_elsewhere, self->want) :
+		     hand_do(&self->other, take_all, self->want));
+	EXPECT_EQ(1, self->want->got);
+}
+
 /* Room in each slab, and no slab that is empty: the same kind finds it, others do not. */
 TEST_F_TIMEOUT(starve, each_second, 60)
 {
