@@ -31,23 +31,29 @@
 #define SLOTS		48	/* of a thread */
 #define TYPES		3
 
-/* A line of its own for each thread's numbers. */
-struct part {
-	uint64_t begun;
-	uint64_t done;
-	uint64_t fill[6];
-	PMEMoid slot[SLOTS];
-};
-
-struct root {
-	struct part part[THREADS];
-};
-
 /* What a slot holds: @words 0: nothing. */
 struct want {
 	uint64_t words;
 	uint64_t stamp;
 	uint64_t type;
+};
+
+/**
+ * struct part - of one thread
+ * @begun, @done: numbers of operations, in a line of their own
+ * @kept: what the slots held after operation @kept_n: as far back as a judge needs to go
+ */
+struct part {
+	uint64_t begun;
+	uint64_t done;
+	uint64_t kept_n;
+	uint64_t rest[5];
+	PMEMoid slot[SLOTS];
+	struct want kept[SLOTS];
+};
+
+struct root {
+	struct part part[THREADS];
 };
 
 static bool broken;
@@ -217,20 +223,19 @@ static void *work(void *arg)
 {
 	const uint32_t thread = (uint32_t)(uintptr_t)arg;
 	struct part *p = &root->part[thread];
-	struct want now[SLOTS] = { 0 };
+	struct want now[SLOTS];
 	struct op op;
 	uint64_t n;
 
-	for (n = 1;; n++) {
+	memcpy(now, p->kept, sizeof(now));
+	for (n = p->kept_n + 1;; n++) {
 		op_of(thread, n, now, &op);
-		if (n > p->done) {
-			say_number(&p->begun, n);
-			if (op_do(pool, p, &op)) {
-				fail("operation", pmemobj_errormsg());
-				_exit(2);
-			}
-			say_number(&p->done, n);
+		say_number(&p->begun, n);
+		if (op_do(pool, p, &op)) {
+			fail("operation", pmemobj_errormsg());
+			_exit(2);
 		}
+		say_number(&p->done, n);
 		op_apply(&op, now);
 	}
 	return NULL;
@@ -260,14 +265,15 @@ static bool holds(PMEMoid slot, const struct want *w)
 static uint32_t judge_part(uint32_t thread, uint64_t *live)
 {
 	struct part *p = &root->part[thread];
-	struct want now[SLOTS] = { 0 };
+	struct want now[SLOTS];
 	uint32_t bad = 0, i, pass;
 	struct op op;
 	uint64_t n;
 
 	if (p->begun < p->done || p->begun > p->done + 1)
 		return SLOTS;
-	for (n = 1; n <= p->done; n++) {
+	memcpy(now, p->kept, sizeof(now));
+	for (n = p->kept_n + 1; n <= p->done; n++) {
 		op_of(thread, n, now, &op);
 		op_apply(&op, now);
 	}
@@ -280,8 +286,12 @@ static uint32_t judge_part(uint32_t thread, uint64_t *live)
 		op_of(thread, n, now, &op);
 		op_apply(&op, now);
 	}
-	if (!bad && p->begun > p->done)
-		say_number(pass ? &p->done : &p->begun, pass ? n : p->done);
+	if (!bad) {
+		if (p->begun > p->done)
+			say_number(pass ? &p->done : &p->begun, pass ? n : p->done);
+		pmemobj_memcpy_persist(pool, p->kept, now, sizeof(now));
+		say_number(&p->kept_n, p->done);
+	}
 	for (i = 0; i < SLOTS; i++)
 		*live += !!now[i].words;
 	return bad;
@@ -345,9 +355,9 @@ int main(int argc, char **argv)
 		pmemobj_close(pool);
 		return 0;
 	}
-	/* Whether the last one is done, the judge finds out, and notes it. */
+	/* Whether the last one is done, the judge finds out; he keeps what the slots hold, too. */
 	for (i = 0; i < THREADS; i++) {
-		if (root->part[i].begun != root->part[i].done)
+		if (root->part[i].begun != root->part[i].kept_n)
 			return fail(argv[optind], "judge it first");
 	}
 	for (i = 0; i < THREADS; i++) {
