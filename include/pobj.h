@@ -37,8 +37,8 @@ struct pmemoid;
 
 /*
  * Free the object that *@oidp names and null *@oidp, both or neither, as pmemobj_free() does; that
- * is this with flags 0. 0, also for a null id; -EINVAL: no object is allocated there, unknown flags;
- * -EAGAIN: no lane is free. Nothing was changed then.
+ * is this with flags 0. 0, also for a null id; -EINVAL: no object is allocated there,
+ * unknown flags; -EAGAIN: no lane is free. Nothing was changed then.
  */
 int pobj_xfree(struct pmemoid *oidp, uint64_t flags);
 

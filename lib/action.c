@@ -2,10 +2,11 @@
 /*
  * Actions: reserve objects, say what else shall change, and publish all of it at once.
  *
- * A reservation is volatile: two words for 64 objects in the sidecar, one that the owner of the slab
- * stores and one that everybody else toggles (lib/core/side.h V2, V4, V5), as with the state on the
- * medium. So one thread may reserve, and another publish or cancel. It belongs to the session: no
- * process but ours touches the slab until it is published, cancelled, or the session ends.
+ * A reservation is volatile: two words for 64 objects in the sidecar, one that the owner of
+ * the slab stores and one that everybody else toggles (lib/core/side.h V2, V4, V5), as with
+ * the state on the medium. So one thread may reserve, and another publish or cancel. It
+ * belongs to the session: no process but ours touches the slab until it is published,
+ * cancelled, or the session ends.
  */
 #include "lib/errormsg.h"
 #include "lib/heap.h"
@@ -42,7 +43,7 @@ _Static_assert(offsetof(struct action, usable) == offsetof(struct pobj_action, h
 
 /* The object of a reservation, for the lane at hand. */
 static inline void action_spot(const struct pobj_tlane *tl, const struct action *a,
-			struct pobj_spot *spot)
+			       struct pobj_spot *spot)
 {
 	struct pobj_heap *h = tl->p->heap;
 
@@ -150,7 +151,8 @@ void pmemobj_set_value(PMEMobjpool *pop, struct pobj_action *act, uint64_t *ptr,
 
 static int action_bad(const struct pobj_tlane *tl, const struct action *a)
 {
-	return pobj_err(-EINVAL, "%s: an action names no object or word of the pool (offset 0x%llx)",
+	return pobj_err(-EINVAL,
+			"%s: an action names no object or word of the pool (offset 0x%llx)",
 			tl->p->path, (unsigned long long)a->off);
 }
 
@@ -223,10 +225,10 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 		action_spot(tl, a, &spot);
 		pobj_spot_step(&spot, false, &s[i]);
 	}
+	if (cnt > 1 && s[0].at == s[cnt - 1].at)
+		return 1;
 	if (cnt == 1 && s[0].kind != POBJ_STEP_WORD)
 		err = pobj_lane_publish_step(&tl->log, s, pobj_ref_page(a->ref));
-	else if (s[0].at == s[cnt - 1].at)
-		return 1;
 	else
 		err = pobj_lane_apply(&tl->log, s, (u32)cnt);
 	if (err)

@@ -6,8 +6,8 @@
  * another pool) is written last: a crash before that leaves an object that iteration finds.
  *
  * A constructor works on an object that is taken and nobody's yet; it may call the library. What
- * it writes it persists, or leaves flushed: the first fence of the operation covers it. We flush only
- * what we wrote.
+ * it writes it persists, or leaves flushed: the first fence of the operation covers it. We
+ * flush only what we wrote.
  */
 #include <wchar.h>
 
@@ -260,7 +260,7 @@ int pobj_xfree(PMEMoid *oidp, uint64_t flags)
 	int err = 0;
 
 	if (flags & ~POBJ_XFREE_DURABLE)
-		err = pobj_err(-EINVAL, "pobj_xfree: flags 0x%llx are not known",
+		err = pobj_err(-EINVAL, "an object cannot be freed with flags 0x%llx, which are not known",
 			       (unsigned long long)flags);
 	else if (oidp && oidp->off)
 		err = object_free(oidp, flags & POBJ_XFREE_DURABLE);

@@ -3,8 +3,8 @@
  * Size classes. Multiples of 16 up to 128, then four to each doubling: 12 % lost inside objects on
  * average, 20 % at most. An object whose size is a multiple of a line begins at one.
  *
- * A slab has as many pages as leave little of them unused, up to 192 objects (what its line can tell)
- * and to 1/256 of the pool, so that a few classes do not use up a small pool.
+ * A slab has as many pages as leave little of them unused, up to 192 objects (what its line
+ * can tell) and to 1/256 of the pool, so that a few classes do not use up a small pool.
  */
 #include "lib/heap.h"
 
@@ -69,7 +69,10 @@ u32 pobj_classes_make(struct pobj_class *classes, const struct pobj_geom *g)
 	for (i = 0; i < POBJ_CLASSES; i++) {
 		classes[i].size = class_size(i);
 		classes[i].pages = class_pages(g, classes[i].size);
-		/* A slab lies in one group, also a mixed one: with small pages some classes cannot. */
+		/*
+		 * A slab lies in one group, also a mixed one: with small pages some classes
+		 * cannot.
+		 */
 		if (pobj_geom_pages(g, classes[i].size + sizeof(u64)) <= POBJ_GROUP_PAGES)
 			most = classes[i].size;
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The heap of an open pool, as this process works on it. What processes share is in the pool and in
- * the sidecar (lib/core/side.h has the rules V1 to V9); what stands here is private, and can be lost
- * at any instruction: it is rebuilt from the shared state.
+ * the sidecar (lib/core/side.h has the rules V1 to V9); what stands here is private, and
+ * can be lost at any instruction: it is rebuilt from the shared state.
  *
- * From a request down: alloc.c, action.c, list.c (what the caller asks for) -> slab.c, large.c (which
- * object) -> span.c (which pages), tlane.c (by which lane) -> lib/core/change.c (how it becomes
- * durable). object.c finds objects by their ids, iterate.c one after the other, reap.c cleans up after
- * the dead.
+ * From a request down: alloc.c, action.c, list.c (what the caller asks for) -> slab.c,
+ * large.c (which object) -> span.c (which pages), tlane.c (by which lane) ->
+ * lib/core/change.c (how it becomes durable). object.c finds objects by their ids,
+ * iterate.c one after the other, reap.c cleans up after the dead.
  */
 #ifndef POBJ_LIB_HEAP_H
 #define POBJ_LIB_HEAP_H
@@ -286,14 +286,14 @@ struct pobj_heap {
 int pobj_heap_attach(struct pobj_pool *p);
 
 /*
- * Give back all lanes of this process and free p->heap. Other threads of the process use the pool no
- * more.
+ * Give back all lanes of this process and free p->heap. Other threads of the process use
+ * the pool no more.
  */
 void pobj_heap_detach(struct pobj_pool *p);
 
 /*
- * Which lane the thread used last, of which pool; @closed: _pobj_cache_invalidate at that time, which
- * every close changes. In the first block of TLS: no call to find it.
+ * Which lane the thread used last, of which pool; @closed: _pobj_cache_invalidate at that
+ * time, which every close changes. In the first block of TLS: no call to find it.
  */
 extern __thread struct pobj_last_seat {
 	PMEMobjpool *pop;
@@ -308,8 +308,9 @@ struct pobj_tlane *pobj_tlane_find(PMEMobjpool *pop);
 struct pobj_tlane *pobj_tlane_find_oid(PMEMoid oid);
 
 /*
- * The calling thread's lane of @pop; it takes one at its first operation. NULL with errno and message:
- * EINVAL: not open here (a forked child); EAGAIN: no lane is free; EIO: an earlier write failed.
+ * The calling thread's lane of @pop; it takes one at its first operation. NULL with errno
+ * and message: EINVAL: not open here (a forked child); EAGAIN: no lane is free; EIO: an
+ * earlier write failed.
  */
 static inline struct pobj_tlane *pobj_tlane_of(PMEMobjpool *pop)
 {
@@ -331,7 +332,10 @@ static inline struct pobj_tlane *pobj_tlane_of_oid(PMEMoid oid)
 /* A write failed: what reached the medium is not known. Marks the pool broken; returns @err. */
 int pobj_heap_broken(struct pobj_pool *p, int err);
 
-/* Objects freed and slabs given up so far, by all: a search that failed is repeated after it rose. */
+/*
+ * Objects freed and slabs given up so far, by all: a search that failed is repeated after it
+ * rose.
+ */
 u64 pobj_heap_frees(const struct pobj_heap *h);
 
 /* Lanes that were ever taken, + 1. */
@@ -388,8 +392,8 @@ void pobj_quarantine_mask(const struct pobj_heap *h, u64 page, u64 bits[POBJ_M_S
 
 /*
  * Take an object of @size bytes (up to class_max) and type @type. It is marked in @taken until
- * pobj_slab_settle(). @unlogged: it may be published by another lane or without a log, so it must not
- * be one whose free is not retired. 0; -ENOMEM; what fence says.
+ * pobj_slab_settle(). @unlogged: it may be published by another lane or without a log, so
+ * it must not be one whose free is not retired. 0; -ENOMEM; what fence says.
  */
 int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
 		   struct pobj_spot *spot);
@@ -434,8 +438,9 @@ static inline u64 pobj_mixed_type_off(u64 slab_off, u32 size, u32 cnt, u32 idx)
 /* ---- large objects (large.c) ------------------------------------------------------------- */
 
 /*
- * Take a span for a large object, and write all of its lines but the header, not flushed durable: the
- * next fence of this thread does. The span is owned by the lane. 0; -ENOMEM; what fence says.
+ * Take a span for a large object, and write all of its lines but the header, not flushed
+ * durable: the next fence of this thread does. The span is owned by the lane. 0; -ENOMEM;
+ * what fence says.
  */
 int pobj_large_take(struct pobj_tlane *tl, u64 size, u64 type, struct pobj_spot *spot);
 
@@ -464,8 +469,8 @@ int pobj_span_take_small(struct pobj_tlane *tl, u32 pages, u64 *page);
 int pobj_span_take_large(struct pobj_tlane *tl, u64 pages, u64 *page);
 
 /*
- * Give back pages: nothing on the medium says for good that they are in use. @by: the lane that owns
- * them, or acts for it.
+ * Give back pages: nothing on the medium says for good that they are in use. @by: the lane
+ * that owns them, or acts for it.
  */
 void pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
 
@@ -486,8 +491,8 @@ void pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
 void pobj_span_reap(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
 
 /*
- * Give back pages of [page, page + pages) that are marked used and covered by nothing (V1). What @by
- * (NULL: no lane) speaks for does not count.
+ * Give back pages of [page, page + pages) that are marked used and covered by nothing (V1).
+ * What @by (NULL: no lane) speaks for does not count.
  */
 void pobj_span_settle(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
 
@@ -500,9 +505,9 @@ bool pobj_spans_resettle(struct pobj_heap *h);
 int pobj_object_large(const struct pobj_heap *h, u64 header, struct pobj_spot *spot);
 
 /*
- * Find the allocated object at @off. 0; -EINVAL: there is none (also for the inside of one). @tl may
- * be NULL: then spot->slab is. What is read from the medium is judged: the offset may be dangling, or
- * never have been one.
+ * Find the allocated object at @off. 0; -EINVAL: there is none (also for the inside of
+ * one). @tl may be NULL: then spot->slab is. What is read from the medium is judged: the
+ * offset may be dangling, or never have been one.
  */
 static inline int pobj_object_at(const struct pobj_heap *h, const struct pobj_tlane *tl, u64 off,
 				 struct pobj_spot *spot)
@@ -546,8 +551,7 @@ static inline int pobj_object_at(const struct pobj_heap *h, const struct pobj_tl
 	spot->slab = NULL;
 	if (tl && __atomic_load_n(&h->pages[page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1)
 		spot->slab = tl->slab[h->pages[page].slot];
-	return (pobj_line_word(&line->slab[idx / 64].a) ^ pobj_line_word(&line->slab[idx / 64].f)) >>
-	       idx % 64 & 1 ? 0 : -EINVAL;
+	return pobj_pair_state(line, idx / 64) >> idx % 64 & 1 ? 0 : -EINVAL;
 }
 
 /* Its type number. */

@@ -286,8 +286,9 @@ static PMEMoid first(PMEMobjpool *pop, bool typed, u64 type)
 }
 
 /*
- * The slab in which this thread's last iteration stands, so that the next object in it is found without
- * a division and without the pool. Valid while no pool was closed and the line's header is the same.
+ * The slab in which this thread's last iteration stands, so that the next object in it is
+ * found without a division and without the pool. Valid while no pool was closed and the
+ * line's header is the same.
  */
 static __thread struct {
 	u64 uuid_lo;

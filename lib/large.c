@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Large objects: a span each. The header word of the span's line makes it an object, and is logged as
- * any word is; the rest of the line is written before, where nobody looks while the header is 0.
+ * Large objects: a span each. The header word of the span's line makes it an object, and is
+ * logged as any word is; the rest of the line is written before, where nobody looks while
+ * the header is 0.
  *
  * From taking to publishing the span is owned by the lane that took it (lib/core/side.h): that is
  * what covers its pages, and what tells the reaper.

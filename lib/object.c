@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Objects by their ids. An offset leads to a page, the page's line to the head of the span (itself, or
- * a CONT line names it), and the head says what stands there. All of it is read from the medium and
- * judged: an id may be dangling, or never have been one.
+ * Objects by their ids. An offset leads to a page, the page's line to the head of the span
+ * (itself, or a CONT line names it), and the head says what stands there. All of it is read
+ * from the medium and judged: an id may be dangling, or never have been one.
  */
 #include "lib/errormsg.h"
 #include "lib/heap.h"
@@ -33,6 +33,7 @@ int pobj_object_large(const struct pobj_heap *h, u64 header, struct pobj_spot *s
 u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot)
 {
 	const u64 header = media_load(&spot->line->header);
+	const u32 cnt = (header >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
 
 	if (pobj_spot_is_large(spot) ||
 	    !((header >> POBJ_M_HDR_FLAG_SHIFT) & POBJ_M_F_MIXED))
@@ -40,8 +41,7 @@ u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot)
 	return media_load(pobj_media_ptr(&h->media,
 					 pobj_mixed_type_off(pobj_geom_page(h->g, spot->page),
 							     (u32)spot->size,
-							     (header >> POBJ_M_HDR_CNT_SHIFT) & 0xffff,
-							     spot->idx)));
+							     cnt, spot->idx)));
 }
 
 /* ---- API --------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Operations on several words and objects: put together from what the caller wants, then made at once
- * by the lane's log (lib/core/change.c P5; one word that says it all needs no log, P14, P15).
+ * Operations on several words and objects: put together from what the caller wants, then
+ * made at once by the lane's log (lib/core/change.c P5; one word that says it all needs no
+ * log, P14, P15).
  */
 #include <stdlib.h>
 

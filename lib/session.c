@@ -14,16 +14,16 @@
  *	n	held	session n lives; or its slot is being reaped
  *	n	free	session n is dead
  *
- *	begin	lock; reap whom the word names; store the word; reap all other dead; wait until those
- *		that somebody else is reaping (REAPING in the word) are reaped
+ *	begin	lock; reap whom the word names; store the word; reap all other dead; wait
+ *		until those that others are reaping (REAPING in the word) are reaped
  *	end	the word to 0 (but after a failed write: then it is dead); unlock
  *	reap	word is not 0, lock succeeds, word is still not 0: reap; the word to 0; unlock
  *
  * Only who holds the lock stores the word. A kill between any two steps leaves one of the four
  * states: a reaper that is killed leaves "dead" behind, and the next one reaps the session again.
  *
- * Whoever opens a pool may know that others died, and go on where they stopped. So what they left is
- * settled before he is let in: settled later, it would undo what he did since.
+ * Whoever opens a pool may know that others died, and go on where they stopped. So what they left
+ * is settled before he is let in: settled later, it would undo what he did since.
  *
  * Two traps of record locks. They do not keep apart the threads of one process, nor a process and
  * its own session: so there is one reaper in a process at a time (p->reaping), and it skips its own

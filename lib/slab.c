@@ -12,12 +12,14 @@
  *
  * Finding is by hints (V7), never by trust: a slab is read when it is owned, in the order of V4.
  *
- * A slab is made without a log: its line, header last, becomes durable no later than its first object
- * does, whose state is in it, and an empty slab that is left over does no harm.
+ * A slab is made without a log: its line, header last, becomes durable no later than its
+ * first object does, whose state is in it, and an empty slab that is left over does no
+ * harm.
  *
- * Typed and mixed. Objects of one type stand together, so they need no headers, and iterating over a
- * type costs what it has. A small pool with many types would drown in half-empty slabs: there, from
- * the fifth type of a class on, a lane puts further types into slabs that are mixed.
+ * Typed and mixed. Objects of one type stand together, so they need no headers, and
+ * iterating over a type costs what it has. A small pool with many types would drown in
+ * half-empty slabs: there, from the fifth type of a class on, a lane puts further types
+ * into slabs that are mixed.
  */
 #include <stdlib.h>
 
@@ -94,8 +96,8 @@ static u64 group_room(struct pobj_heap *h, u64 group)
 }
 
 /*
- * A bit of a filter promised what was not there: clear it, and look once more (V7). With an intent for
- * the group, so that somebody looks if we die in between.
+ * A bit of a filter promised what was not there: clear it, and look once more (V7). With an
+ * intent for the group, so that somebody looks if we die in between.
  */
 static void room_clear(struct pobj_tlane *tl, u64 group, u64 bit)
 {
@@ -361,7 +363,8 @@ static bool group_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 gr
 	for (pages = group_unowned(h, group, map); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
 		pobj_line_see(pobj_heap_line(h, page), &seen);
-		if (seen_fits(&seen, set, size) && pobj_line_has_room(pobj_heap_line(h, page), seen.cnt) &&
+		if (seen_fits(&seen, set, size) &&
+		    pobj_line_has_room(pobj_heap_line(h, page), seen.cnt) &&
 		    slab_adopt(tl, set, page, size))
 			return true;
 	}
@@ -386,10 +389,11 @@ static bool set_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 grou
 /* ---- making ------------------------------------------------------------------------------ */
 
 /*
- * Pages for a slab, and how many objects it has then: as many as are best, or fewer. Never more than
- * the objects need: the line would not cover the rest.
+ * Pages for a slab, and how many objects it has then: as many as are best, or fewer. Never
+ * more than the objects need: the line would not cover the rest.
  */
-static int slab_pages(struct pobj_tlane *tl, const struct pobj_class *c, struct pobj_seen *seen, u64 *page)
+static int slab_pages(struct pobj_tlane *tl, const struct pobj_class *c, struct pobj_seen *seen,
+		      u64 *page)
 {
 	struct pobj_heap *h = tl->p->heap;
 	const u32 each = c->size + (seen->mixed ? sizeof(u64) : 0);
@@ -519,7 +523,8 @@ static void group_dissolve(struct pobj_tlane *tl, u64 group, struct gone *g)
 	for (pages = group_unowned(h, group, pobj_group_map(h, group)); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
 		pobj_line_see(pobj_heap_line(h, page), &s);
-		if (!s.size || !pobj_line_is_empty(pobj_heap_line(h, page)) || !pobj_span_own(h, tl->side, page))
+		if (!s.size || !pobj_line_is_empty(pobj_heap_line(h, page)) ||
+		    !pobj_span_own(h, tl->side, page))
 			continue;
 		pobj_line_see(pobj_heap_line(h, page), &s);
 		if (s.size && slab_dissolvable(tl, page, &s))
@@ -723,7 +728,10 @@ int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
 	const u32 cls = pobj_class_of(size);
 	const struct pobj_slab_set *set = tl->last;
 
-	/* The same class and type again, and the slab at hand has one. (last: typed, never mixed.) */
+	/*
+	 * The same class and type again, and the slab at hand has one. (last: typed, never
+	 * mixed.)
+	 */
 	if (set && set->type == type && set->cls == cls && set->cur < set->cnt &&
 	    (unlogged ? slab_hand_out_retired(tl, set->slab[set->cur], spot) :
 			slab_hand_out(set->slab[set->cur], spot)))

@@ -34,8 +34,8 @@ static u64 bits_of(u64 first, u64 cnt)
 /* ---- the map ----------------------------------------------------------------------------- */
 
 /*
- * What the lines of a section tell: pages in use, and hints. Most slabs are like the one before: what
- * their header means is worked out once.
+ * What the lines of a section tell: pages in use, and hints. Most slabs are like the one
+ * before: what their header means is worked out once.
  */
 struct section {
 	u64 first;
@@ -58,7 +58,8 @@ static void section_use(struct section *s, u64 page, u64 pages)
 	const u64 end = pages < s->end - page ? page + pages : s->end;
 
 	for (; page < end; page++)
-		s->used[(page - s->first) / POBJ_GROUP_PAGES] |= bits_of(page % POBJ_GROUP_PAGES, 1);
+		s->used[(page - s->first) / POBJ_GROUP_PAGES] |=
+			bits_of(page % POBJ_GROUP_PAGES, 1);
 }
 
 /* Work out what a slab's header means; false: it is none, or not as we make them. */
@@ -142,7 +143,8 @@ static void section_read(struct pobj_heap *h, struct section *s)
 	}
 	/* Beyond the last page there is nothing to have. */
 	for (page = s->end; page < s->first + SECTION_PAGES; page++)
-		s->used[(page - s->first) / POBJ_GROUP_PAGES] |= bits_of(page % POBJ_GROUP_PAGES, 1);
+		s->used[(page - s->first) / POBJ_GROUP_PAGES] |=
+			bits_of(page % POBJ_GROUP_PAGES, 1);
 }
 
 static void section_build(struct pobj_heap *h, u64 section)

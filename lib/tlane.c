@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Lanes in the hands of threads: a thread takes one of a pool at its first operation there, and gives
- * it back when it exits or the pool is closed. Lane 0 is not used.
+ * Lanes in the hands of threads: a thread takes one of a pool at its first operation there,
+ * and gives it back when it exits or the pool is closed. Lane 0 is not used.
  *
  * A lane whose slabs hold reservations is not given back: these belong to the session, and another
  * thread of it may publish them. It is parked, and the next thread of the process that needs a lane
@@ -351,8 +351,8 @@ void pobj_tlanes_sweep(struct pobj_pool *p)
 /* ---- the heap of a pool ------------------------------------------------------------------- */
 
 /*
- * Reads of a pool in use need no system call each: a bad page raises SIGBUS, as for the caller. Word
- * by word, since others store these words meanwhile.
+ * Reads of a pool in use need no system call each: a bad page raises SIGBUS, as for the
+ * caller. Word by word, since others store these words meanwhile.
  */
 static int read_plainly(const struct pobj_media *m, void *dst, u64 off, u64 len)
 {
@@ -396,8 +396,8 @@ int pobj_heap_attach(struct pobj_pool *p)
 }
 
 /*
- * Another thread's lane, which that thread uses no more: what it flushed, its own fence would cover,
- * not ours. So its live entries are recovered, which flushes all they touch.
+ * Another thread's lane, which that thread uses no more: what it flushed, its own fence
+ * would cover, not ours. So its live entries are recovered, which flushes all they touch.
  */
 static void tlane_take_over(struct pobj_tlane *tl)
 {

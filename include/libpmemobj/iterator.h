@@ -13,7 +13,8 @@
 
 /* First object of type @t, and the next one of @o's type: typed ids. */
 #define POBJ_FIRST(pop, t)	_POBJ_TOID(TOID(t), pobj_first_type((pop), TOID_TYPE_NUM(t)))
-#define POBJ_NEXT(o)		_POBJ_TOID(__typeof__(o), pobj_next_type((o).oid, TOID_TYPE_NUM_OF(o)))
+#define POBJ_NEXT(o) \
+	_POBJ_TOID(__typeof__(o), pobj_next_type((o).oid, TOID_TYPE_NUM_OF(o)))
 
 /* All objects; @varoid, @nvaroid: PMEMoid. */
 #define POBJ_FOREACH(pop, varoid)						\

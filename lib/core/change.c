@@ -28,17 +28,18 @@
  *      holds {uuid of this pool, the object} or {0, the object}: another pool's id may have that
  *      offset.
  * P13. An id that straddles two lines is nulled with a fence at the end.
- * P14. Publishing without a log (one word of one line) comes after a fence, and the NOP that goes with
- *      it (P15) retires this lane's frees. If that NOP is lost and the word is not, a free that is
- *      repeated takes the new life of its object back, as if nothing had been published: fine for
- *      one object; of several it would take some. So for several the frees are retired first.
+ * P14. Publishing without a log (one word of one line) comes after a fence, and the NOP
+ *      that goes with it (P15) retires this lane's frees. If that NOP is lost and the word
+ *      is not, a free that is repeated takes the new life of its object back, as if nothing
+ *      had been published: fine for one object; of several it would take some. So for
+ *      several the frees are retired first.
  * P15. A process killed in such a publish, between the store of the bits and their flush, leaves
  *      memory ahead of the medium with no live entry to show for it: survivors would see objects
  *      that a later power cut takes away. So a NOP that names the line goes before the bits, in the
  *      same round; whoever recovers the lane flushes that line (recover.c R2).
  * P16. What a free stores behind its fence is flushed by the lane's next fence. Nobody needs it
- *      sooner, since the entry is live; and the next free mostly touches the same lines again, which
- *      would be written back twice in a round.
+ *      sooner, since the entry is live; and the next free mostly touches the same lines
+ *      again, which would be written back twice in a round.
  */
 #include "lib/core/lane.h"
 #include "lib/core/object.h"
@@ -109,9 +110,8 @@ static inline void step_make(const struct pobj_lane *l, const struct pobj_step *
 }
 
 /* P5, round 2: LOCKs first, they want no flush before them; then the rest, in order. */
-static inline __attribute__((always_inline)) void steps_make(struct pobj_lane *l,
-							     const struct pobj_step *s, u32 cnt,
-							     bool locks)
+static pobj_env_inline void steps_make(struct pobj_lane *l, const struct pobj_step *s, u32 cnt,
+				       bool locks)
 {
 	uintptr_t line, last = 0;
 	u32 i;
@@ -178,8 +178,7 @@ int pobj_lane_retire(struct pobj_lane *l)
 	return lane_retire(l);
 }
 
-static inline __attribute__((always_inline)) int lane_apply(struct pobj_lane *l,
-							    struct pobj_step *s, u32 cnt)
+static pobj_env_inline int lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt)
 {
 	struct pobj_m_slot head = { .tag = 0 };
 	bool locks = false;
@@ -231,7 +230,8 @@ int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt)
 	return lane_apply(l, s, cnt);
 }
 
-int pobj_lane_alloc_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, u64 uuid, u64 off)
+int pobj_lane_alloc_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, u64 uuid,
+			 u64 off)
 {
 	__le64 *id = pobj_media_ptr(l->m, dest);
 	struct pobj_m_slot undo;
@@ -277,8 +277,8 @@ int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest
 	pobj_lane_write(l, POBJ_M_ENTRY_FREE, &free, 0);
 	l->last_free = l->seq;
 	/*
-	 * Not one that straddles, it has a fence at the end; and the last free's id in the same line is
-	 * flushed late, that is now.
+	 * Not one that straddles, it has a fence at the end; and the last free's id in the
+	 * same line is flushed late, that is now.
 	 */
 	if (dest && !durable && !id_straddles(id) &&
 	    !(l->late[0] && same_line(l->late[1], id)))

@@ -14,6 +14,9 @@
 #ifndef POBJ_CORE_ENV_H
 #define POBJ_CORE_ENV_H
 
+/* Where a call would cost as much as the work. */
+#define pobj_env_inline inline __attribute__((__always_inline__))
+
 #ifdef __KERNEL__
 
 #include <linux/crc32.h>
@@ -93,7 +96,7 @@ static inline void pobj_env_xor64(__le64 *p, u64 bits)
 u32 pobj_env_crc32c(u32 seed, const void *p, size_t len);
 
 /* On values, not on memory: a log line need not be built before it is stored. */
-static inline __attribute__((always_inline)) u32 pobj_env_crc32c_line(const __le64 w[8])
+static pobj_env_inline u32 pobj_env_crc32c_line(const __le64 w[8])
 {
 #ifdef __x86_64__
 	if (__builtin_expect(__builtin_cpu_supports("sse4.2") != 0, 1)) {

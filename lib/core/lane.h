@@ -68,7 +68,7 @@ int pobj_lane_take(struct pobj_lane *l, const struct pobj_media *m, const struct
 /* How a step changes its word. */
 enum pobj_step_kind {
 	POBJ_STEP_WORD,		/* store @value */
-	POBJ_STEP_A,		/* toggle the bit @value: word A of a slab that is this lane's own */
+	POBJ_STEP_A,		/* toggle the bit @value: word A of a slab that is this lane's */
 	POBJ_STEP_F,		/* toggle it, LOCKed: word F of a slab */
 };
 
@@ -92,8 +92,8 @@ struct pobj_step {
  * return) or all new ones (after it; before it, too). Three fence rounds. What the caller flushed
  * before is durable before the first change. Targets are different; words are 8-byte aligned and
  * where pobj_lane_may_undo() says; objects are in the other state. 0; -ENOSPC: the log holds fewer,
- * pobj_lane_grow() first; what fence says (the pool must then be closed). Nothing was changed unless
- * a fence failed.
+ * pobj_lane_grow() first; what fence says (the pool must then be closed). Nothing was
+ * changed unless a fence failed.
  */
 int pobj_lane_apply(struct pobj_lane *l, struct pobj_step *s, u32 cnt);
 
@@ -105,10 +105,11 @@ int pobj_lane_change(struct pobj_lane *l, const struct pobj_change *c, u32 cnt,
 		     struct pobj_step *steps);
 
 /*
- * pobj_lane_apply() for the commonest: the object of @s becomes allocated, and its id {@uuid, @off} is
- * written at @dest.
+ * pobj_lane_apply() for the commonest: the object of @s becomes allocated, and its id
+ * {@uuid, @off} is written at @dest.
  */
-int pobj_lane_alloc_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, u64 uuid, u64 off);
+int pobj_lane_alloc_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest, u64 uuid,
+			 u64 off);
 
 /*
  * Free an object and null the id of it at @dest (0: none), both or neither; durable at return. The
@@ -125,8 +126,9 @@ int pobj_lane_free(struct pobj_lane *l, u64 ref, u64 dest, bool owned);
 
 /*
  * Make one step that needs no undo, because one word says it all: objects of one slab become
- * allocated (@value may have several bits), or a large one gets its header. @page: whose line it is.
- * One fence round; one more for several objects if frees of this lane are not retired.
+ * allocated (@value may have several bits), or a large one gets its header. @page: whose
+ * line it is. One fence round; one more for several objects if frees of this lane are not
+ * retired.
  */
 int pobj_lane_publish_step(struct pobj_lane *l, const struct pobj_step *s, u64 page);
 
@@ -143,8 +145,8 @@ u64 pobj_lane_capacity(const struct pobj_lane *l);
 int pobj_lane_grow(struct pobj_lane *l, u64 page);
 
 /*
- * May a free entry null an id at @off? In the data, aligned, in no log. 0; -EUCLEAN: no; -ENOENT: that
- * is a log's; -EIO.
+ * May a free entry null an id at @off? In the data, aligned, in no log. 0; -EUCLEAN: no;
+ * -ENOENT: that is a log's; -EIO.
  */
 int pobj_lane_may_null(const struct pobj_media *m, const struct pobj_geom *g, u64 off);
 
@@ -209,11 +211,10 @@ static inline u64 pobj_tag(u64 seq, u32 kind)
 }
 
 /*
- * Fill in count, distance, checksum and tag of a line whose words are set. Inline, with what stores it:
- * two of three instructions of an operation are here.
+ * Fill in count, distance, checksum and tag of a line whose words are set. Inline, with
+ * what stores it: two of three instructions of an operation are here.
  */
-static inline __attribute__((always_inline)) void pobj_log_line_seal(struct pobj_m_slot *raw, u32 cnt,
-								     u64 dist, u64 tag)
+static pobj_env_inline void pobj_log_line_seal(struct pobj_m_slot *raw, u32 cnt, u64 dist, u64 tag)
 {
 	const u64 packed = (u64)cnt << POBJ_M_PACKED_CNT_SHIFT | dist << POBJ_M_PACKED_DIST_SHIFT;
 	const __le64 w[8] = {
@@ -226,9 +227,8 @@ static inline __attribute__((always_inline)) void pobj_log_line_seal(struct pobj
 }
 
 /* Store one slot, whose words @raw has: tag last. Returns it, for the caller to flush. */
-static inline __attribute__((always_inline)) const void *pobj_lane_store(struct pobj_lane *l, u32 kind,
-									 struct pobj_m_slot *raw,
-									 u32 cnt)
+static pobj_env_inline const void *pobj_lane_store(struct pobj_lane *l, u32 kind,
+						   struct pobj_m_slot *raw, u32 cnt)
 {
 	struct pobj_m_slot *dst;
 

@@ -52,8 +52,7 @@ static inline bool pobj_media_holds(const struct pobj_media *m, u64 off, u64 len
 	return off <= m->size && len <= m->size - off;
 }
 
-static inline __attribute__((always_inline)) void pobj_raw_words(__le64 *dst, const __le64 *src,
-								u32 cnt)
+static pobj_env_inline void pobj_raw_words(__le64 *dst, const __le64 *src, u32 cnt)
 {
 	u32 i;
 

@@ -13,38 +13,42 @@
  * All zero is a valid beginning: nobody owns anything, nothing is known of any page. Words are in
  * the machine's order: no other machine ever sees them.
  *
- * Who may store what (rules V1 to V9). "Owner" of a lane is the one thread that holds it; of a span,
- * the lane whose number + 1 is in @owner. All else reads. A store that several may make is an atomic
- * instruction. The reaper of a dead session acts as the owner of its lanes, and there is one reaper
- * at a time for a session.
+ * Who may store what (rules V1 to V9). "Owner" of a lane is the one thread that holds it;
+ * of a span, the lane whose number + 1 is in @owner. All else reads. A store that several
+ * may make is an atomic instruction. The reaper of a dead session acts as the owner of its
+ * lanes, and there is one reaper at a time for a session.
  *
  * V1. Pages are taken by compare-and-swap of the group's @map. Before that the lane says in @intent
  *     which; after it the page lines say so (or the span is owned); then @intent is cleared. Giving
- *     back goes the same way in the other direction. So at any instant a page that is marked used is
- *     covered by a span's line, or by an owned span, or by the intent, ring or hold of a lane: what
- *     is covered by none was left by the dead, and is given back.
- *     A lane may speak for a page in vain: it wants to take what is not free any more. Who settles
- *     what the dead left cannot tell; he leaves the page and marks the group (POBJ_OWNED_DOUBT).
- *     Before saying ENOMEM such groups are settled once more.
+ *     back goes the same way in the other direction. So at any instant a page that is
+ *     marked used is covered by a span's line, or by an owned span, or by the intent, ring
+ *     or hold of a lane: what is covered by none was left by the dead, and is given back. A
+ *     lane may speak for a page in vain: it wants to take what is not free any more. Who
+ *     settles what the dead left cannot tell; he leaves the page and marks the group
+ *     (POBJ_OWNED_DOUBT). Before saying ENOMEM such groups are settled once more.
  * V2. A span is owned by compare-and-swap of @owner from 0; the lane says in @intent which before,
  *     and sets the group's @owned bit after. Only the owner hands out objects of a slab, stores its
  *     words A, and stores @reserved_a.
- * V3. An object freed while others might hand it out is listed in the ring (or hold) of the lane that
- *     frees it before its state changes, and until the log entry that frees it is retired for good.
+ * V3. An object freed while others might hand it out is listed in the ring (or hold) of the
+ *     lane that frees it before its state changes, and until the log entry that frees it is
+ *     retired for good.
  * V4. Whoever looks for objects to hand out reads, in this order: reserved (a ^ b), state (A ^ F),
  *     rings and holds of all lanes. Each next one is changed before the former is (a publisher:
  *     state, then reserved) or covers it (a freer: ring, then state).
- * V5. A slab changes its owner only when none of its objects is reserved and none is being allocated.
- *     So reservations belong to the session whose lane owns the slab, and die with it.
- * V6. A slab is dissolved only by its owner, when no object of it is allocated, reserved or listed in
- *     a ring or hold; its header is 0 for good (a fence) before the pages are given back.
+ * V5. A slab changes its owner only when none of its objects is reserved and none is being
+ *     allocated. So reservations belong to the session whose lane owns the slab, and die
+ *     with it.
+ * V6. A slab is dissolved only by its owner, when no object of it is allocated, reserved or
+ *     listed in a ring or hold; its header is 0 for good (a fence) before the pages are
+ *     given back.
  * V7. @room and @types are hints: a bit that is set may be stale. A bit of @room that is clear says
  *     that no unowned slab of that key has room: who frees sets it after the state changed, who
- *     gives up a slab after @owner is 0, and who clears it looks once more after clearing it. For the
- *     first two the lane's ring, hold or intent stands until then: a reaper does it for the dead.
+ *     gives up a slab after @owner is 0, and who clears it looks once more after clearing
+ *     it. For the first two the lane's ring, hold or intent stands until then: a reaper
+ *     does it for the dead.
  * V8. @map is 0 until it is computed from the page lines, and is then set by compare-and-swap from
- *     0 once. Nobody allocates or frees pages of a group whose map is 0, so what two of them compute
- *     is the same.
+ *     0 once. Nobody allocates or frees pages of a group whose map is 0, so what two of
+ *     them compute is the same.
  * V9. A lane's records are emptied before its @session is set to 0.
  */
 #ifndef POBJ_CORE_SIDE_H
