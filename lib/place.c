@@ -153,12 +153,14 @@ static struct pobj_region *regions_read(int ctl, u32 *cnt)
 	return regions;
 }
 
+/* A dead region has no device: what bears its name came back, or is another one. */
 static bool is_claimed(const struct pobj_region *regions, u32 cnt, const char *name)
 {
 	u32 i;
 
 	for (i = 0; i < cnt; i++) {
-		if (!strcmp((const char *)regions[i].name, name))
+		if (!(regions[i].flags & POBJ_REGION_DEAD) &&
+		    !strcmp((const char *)regions[i].name, name))
 			return true;
 	}
 	return false;
@@ -216,8 +218,13 @@ static int search_one(const struct pobj_place *place, void *arg)
 		      !memcmp(place->region.uuid, s->uuid, sizeof(s->uuid));
 	else
 		hit = !strcmp((const char *)place->region.name, s->name);
-	if (hit && !s->hits++)
+	if (!hit)
+		return 0;
+	/* A dead region counts if there is no other, as in the module. */
+	if (!s->hits || !(place->region.flags & POBJ_REGION_DEAD)) {
+		s->hits += !s->hits || !(s->place->region.flags & POBJ_REGION_DEAD);
 		*s->place = *place;
+	}
 	return 0;
 }
 

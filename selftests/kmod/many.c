@@ -373,8 +373,6 @@ TEST_F_TIMEOUT(unplugged, in_use, 60)
 	EXPECT_LT(0, ret)
 		TH_LOG("open: %d", ret);
 	EXPECT_EQ(-SIGKILL, t_kill(&holder));
-	for (i = 0; i < 50 && pobj_region_release(self->place.name); i++)
-		t_sleep_ms(100);
 	t_bind_all();
 	for (i = 0; i < 50 && h_place_find(&self->place, variant->node); i++)
 		t_sleep_ms(100);
