@@ -241,7 +241,8 @@ static pobj_env_inline const void *pobj_lane_store(struct pobj_lane *l, u32 kind
 }
 
 /* The same, and flush it; no fence. */
-static inline void pobj_lane_write(struct pobj_lane *l, u32 kind, struct pobj_m_slot *raw, u32 cnt)
+static pobj_env_inline void pobj_lane_write(struct pobj_lane *l, u32 kind, struct pobj_m_slot *raw,
+					    u32 cnt)
 {
 	const void *slot = pobj_lane_store(l, kind, raw, cnt);
 
@@ -249,7 +250,7 @@ static inline void pobj_lane_write(struct pobj_lane *l, u32 kind, struct pobj_m_
 }
 
 /* A NOP, which retires what went before; @hint: 1 + page whose line goes with it, or 0. */
-static inline const void *pobj_lane_store_nop(struct pobj_lane *l, u64 hint)
+static pobj_env_inline const void *pobj_lane_store_nop(struct pobj_lane *l, u64 hint)
 {
 	struct pobj_m_slot raw = { .word = { cpu_to_le64(hint) } };
 
