@@ -37,7 +37,7 @@ void heap_reopen(void);
 /* Which thread runs the next operation? */
 void heap_thread(u32 thread);
 
-/* The survivor allocates after it has reaped. */
+/* Another thread of the survivor allocates and frees after one has reaped. */
 extern bool heap_survivor_works;
 
 /* power_case.reap: the session is dead, another one of the same sidecar reaps it. */
@@ -66,7 +66,8 @@ static inline PMEMobjpool *heap_pop(void)
 #define HEAP_SPARE	192U	/* behind the first head: room for a lock */
 #define HEAP_INNER	16U	/* place of the id within an object */
 #define HEAP_NONE	(~0U)
-#define HEAP_SURVIVOR	99U	/* type of what a survivor allocates; may be there or not */
+#define HEAP_SURVIVOR	144U	/* place in the root of the ids of what a survivor allocates */
+#define HEAP_SURVIVORS	2U
 #define HEAP_NEW	(1ULL << 60)	/* + number: offset of an object that is not known yet */
 
 struct heap_id {

@@ -31,7 +31,7 @@ struct found {
 struct census {
 	struct found found[FOUND_MAX];
 	u32 cnt;
-	u32 survivors;		/* of HEAP_SURVIVOR */
+	struct heap_id survivor[HEAP_SURVIVORS];
 	u64 root;
 	u64 root_size;
 };
@@ -49,7 +49,6 @@ static void found_add(struct census *c, u64 off, u64 type, u64 size)
 	if (c->cnt == FOUND_MAX)
 		abort();
 	c->found[c->cnt++] = (struct found){ off, type, size };
-	c->survivors += type == HEAP_SURVIVOR;
 }
 
 static void slab_look(const struct pobj_media *m, const struct pobj_geom *g, u64 page,
@@ -71,10 +70,10 @@ static void census_take(const struct pobj_media *m, struct census *c)
 {
 	const struct pobj_geom *g = &tiny_super.geom;
 	struct pobj_line l;
-	u64 page;
+	u64 page, at;
+	u32 i;
 
 	c->cnt = 0;
-	c->survivors = 0;
 	for (page = 0; page < g->page_cnt; page += l.pages) {
 		pobj_line_read(m, g, page, &l);
 		if (l.kind == POBJ_M_SLAB)
@@ -84,6 +83,10 @@ static void census_take(const struct pobj_media *m, struct census *c)
 	}
 	c->root = read_word(m, POBJ_M_ROOT_OFF);
 	c->root_size = read_word(m, POBJ_M_ROOT_OFF + sizeof(u64));
+	for (i = 0; i < HEAP_SURVIVORS; i++) {
+		at = c->root + HEAP_SURVIVOR + i * sizeof(PMEMoid);
+		c->survivor[i] = (struct heap_id){ read_word(m, at), read_word(m, at + 8) };
+	}
 }
 
 /* ---- is it the model? -------------------------------------------------------------------- */
@@ -103,6 +106,35 @@ static struct found *find(struct census *c, u64 off)
 	return i && c->found[i - 1].off == off ? &c->found[i - 1] : NULL;
 }
 
+static bool is_survivors(const struct census *c, u64 off)
+{
+	u32 i;
+
+	for (i = 0; i < HEAP_SURVIVORS; i++) {
+		if (c->survivor[i].off == off)
+			return true;
+	}
+	return false;
+}
+
+/* What a survivor allocated is whatever its ids name, and nothing else. */
+static const char *survivors_differ(struct census *c, u32 *cnt)
+{
+	const struct heap_id *id;
+	u32 i;
+
+	*cnt = 0;
+	for (i = 0; i < HEAP_SURVIVORS; i++) {
+		id = &c->survivor[i];
+		if (!id->off && !id->uuid)
+			continue;
+		if (id->uuid != heap_pool->uuid_lo || !find(c, id->off))
+			return "a survivor's id names no object";
+		++*cnt;
+	}
+	return NULL;
+}
+
 /* The object that the operation made: named by an id, or with its stamp and not in the model. */
 static u64 new_object_off(const struct pobj_media *m, const struct heap_model *want,
 			  const struct census *c, u32 k)
@@ -119,7 +151,7 @@ static u64 new_object_off(const struct pobj_media *m, const struct heap_model *w
 			return read_word(m, want->obj[i].off + HEAP_INNER + sizeof(u64));
 	}
 	for (i = 0; i < c->cnt; i++) {
-		if (c->found[i].type != HEAP_SURVIVOR &&
+		if (!is_survivors(c, c->found[i].off) &&
 		    read_word(m, c->found[i].off) == want->obj[k].stamp)
 			return c->found[i].off;
 	}
@@ -180,8 +212,11 @@ static const char *differs(const struct pobj_media *m, struct census *c,
 {
 	const struct heap_object *o;
 	const char *why;
-	u32 i, live = 0;
+	u32 i, live = 0, survivors;
 
+	why = survivors_differ(c, &survivors);
+	if (why)
+		return why;
 	if (c->root_size != want->root_size)
 		return "the root has another size";
 	for (i = 0; i < want->cnt; i++) {
@@ -196,7 +231,7 @@ static const char *differs(const struct pobj_media *m, struct census *c,
 			return why;
 		live++;
 	}
-	if (live != c->cnt - c->survivors)
+	if (live != c->cnt - survivors)
 		return "an object is allocated that nobody should have";
 	for (i = 0; i < HEAP_DESTS; i++) {
 		if (!id_is(m, c->root + dest_at[i], &want->dest[i], off))

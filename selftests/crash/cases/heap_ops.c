@@ -9,8 +9,9 @@
 
 #define SMALL		64U
 #define OTHER		128U
-#define LARGE		16400U	/* just not small: 65 pages */
+#define LARGE		16400U	/* 65 pages: more than two groups */
 #define LARGER		17000U
+#define HOLLOW		4096U	/* one object is a slab of 16 pages */
 
 static PMEMoid on_stack;	/* the program's own memory: nothing of it is on the medium */
 static u64 words;
@@ -764,6 +765,24 @@ static void op_too_large(void)
 	alloc_to(HEAP_NONE, NULL, tiny_super.geom.page_cnt << tiny_super.geom.page_shift, 1);
 }
 
+/*
+ * This thread dissolves slabs, in vain; the other one takes their pages, and frees the large object
+ * that would hide a slab which comes back: to it what lies behind the large one would belong.
+ */
+static void op_dissolve_across(void)
+{
+	op_too_large();
+	heap_after = heap_before;
+	heap_thread(1);
+	alloc_to(2, NULL, LARGE, 1);
+	heap_model_learn();
+	heap_before = heap_after;
+	alloc_to(3, NULL, 1024, 5);
+	heap_model_learn();
+	heap_before = heap_after;
+	free_from(2);
+}
+
 /* Slabs of another class take pages that a large object or other slabs had. */
 static void op_fill(void)
 {
@@ -776,6 +795,7 @@ const struct heap_op heap_large_ops[] = {
 	{ "large without destination", op_large_none, false },
 	{ "large to 2 by the other thread", op_large_remote, false },
 	{ "larger than the pool", op_too_large, false },
+	{ "larger than the pool, then large by the other thread", op_dissolve_across, true },
 	{ "small to 0", op_alloc0, false },
 	{ "free from 0", op_free0, false },
 	{ "free from 2", op_free2, false },
@@ -917,20 +937,35 @@ static void start_large_full(void)
 	fill_with(SMALL, 1);
 }
 
+/* Of @cnt objects of @size made first: the first of @n that lie side by side. */
+static u32 neighbours_find(u32 cnt, u32 n, u64 size)
+{
+	u32 i;
+
+	for (i = 0; i + n <= cnt; i++) {
+		if (heap_after.obj[i + n - 1].off == heap_after.obj[i].off + (n - 1) * size)
+			return i;
+	}
+	abort();
+}
+
 /*
- * All pages are in slabs, and the large ones of these are empty. They are few: while they are
- * dissolved each may be there or not, in all combinations.
+ * All pages are in slabs, and of the large ones of these so many are empty, side by side, that a
+ * large object begins with the first and ends in the last. They are few: while they are dissolved
+ * each may be there or not, in all combinations.
  */
 static void start_large_dissolve(void)
 {
-	u32 i, cnt;
+	const u32 n = LARGE / HOLLOW + 1;
+	u32 i, cnt, first;
 	PMEMoid oid;
 
-	fill_with(8192, 7);
+	fill_with(HOLLOW, 7);
 	cnt = heap_after.cnt;
 	fill_with(1024, 7);
 	fill_with(SMALL, 1);
-	for (i = 0; i < cnt; i++) {
+	first = neighbours_find(cnt, n, HOLLOW);
+	for (i = first; i < first + n; i++) {
 		heap_before = heap_after;
 		oid = oid_of(i);
 		heap_after.obj[i].live = false;
@@ -939,14 +974,22 @@ static void start_large_dissolve(void)
 	heap_thread(0);
 }
 
+/* The same, nobody owns them, and so either thread can dissolve them all. */
+static void start_large_unowned(void)
+{
+	start_large_dissolve();
+	heap_reopen();
+}
+
 const struct heap_start heap_large_starts[] = {
 	{ "empty", start_empty },
 	{ "one large", start_large },
 	{ "full", start_large_full },
 	{ "of empty slabs", start_large_dissolve },
+	{ "of empty slabs that nobody owns", start_large_unowned },
 };
 
-/* Without the last: in a pool of many slabs the combinations are too many. */
-const u32 heap_section_start_cnt = ARRAY_SIZE(heap_large_starts) - 1;
+/* Without the last two: in a pool of many slabs the combinations are too many. */
+const u32 heap_section_start_cnt = ARRAY_SIZE(heap_large_starts) - 2;
 
 const u32 heap_large_start_cnt = ARRAY_SIZE(heap_large_starts);

@@ -261,6 +261,32 @@ static bool side_settled(struct pobj_pool *p)
 	return true;
 }
 
+/*
+ * It goes on, in another thread: whose fences cover nothing of what the reaper flushed. A large
+ * object lies where the dead may have had slabs, a small one behind it or in the slabs of the dead.
+ * With the large one gone nothing hides a slab that comes back.
+ */
+static void survivor_works(const struct pobj_media *m)
+{
+	PMEMobjpool *pop = pobj_pool_pop(survivor.p);
+	struct pobj_action act[3];
+	PMEMoid *id;
+	u64 root;
+
+	memcpy(&root, (const u8 *)m->base + POBJ_M_ROOT_OFF, sizeof(root));
+	id = (PMEMoid *)((u8 *)m->base + root + HEAP_SURVIVOR);
+	power_thread(1);
+	pmemobj_alloc(pop, &id[0], 16400, 1, NULL, NULL);
+	pmemobj_alloc(pop, &id[1], 64, 1, NULL, NULL);
+	if (OID_IS_NULL(id[0]))
+		return;
+	/* By its handle: the registry knows only the dead one's for this pool. */
+	pmemobj_defer_free(pop, id[0], &act[0]);
+	pmemobj_set_value(pop, &act[1], &id[0].off, 0);
+	pmemobj_set_value(pop, &act[2], &id[0].pool_uuid_lo, 0);
+	must(!pmemobj_publish(pop, act, ARRAY_SIZE(act)), "survivor");
+}
+
 int heap_reap(const struct pobj_media *m)
 {
 	const struct pobj_last_seat seat = pobj_last_seat;
@@ -274,11 +300,8 @@ int heap_reap(const struct pobj_media *m)
 	err = pobj_reap_session(survivor.p, SESSION);
 	if (!err && !side_settled(survivor.p))
 		err = -ENOTEMPTY;
-	/* It goes on: large ones lie where the dead may have had slabs, small ones in its slabs. */
-	if (!err && heap_survivor_works) {
-		pmemobj_alloc(pobj_pool_pop(survivor.p), NULL, 16400, HEAP_SURVIVOR, NULL, NULL);
-		pmemobj_alloc(pobj_pool_pop(survivor.p), NULL, 64, HEAP_SURVIVOR, NULL, NULL);
-	}
+	if (!err && heap_survivor_works)
+		survivor_works(m);
 	pobj_heap_detach(survivor.p);
 	pobj_last_seat = seat;
 	errno = saved;
