@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The heap under exploration. heap_pool.c makes pools in memory in which the library runs as in a
- * program; heap_model.c says what they should hold and judges by the medium alone; heap_ops.c has
- * the operations; heap.c puts them into sequences.
+ * program; heap_model.c says what they should hold and judges by the medium alone; heap_ops.h lists
+ * the operations and where they are; heap_start.c has the states to begin with; heap.c puts them
+ * into sequences.
  */
 #ifndef POBJ_CRASH_CASES_HEAP_H
 #define POBJ_CRASH_CASES_HEAP_H
@@ -129,9 +130,9 @@ void *heap_list(u32 l);
 /* power_case.state */
 enum power_state heap_state(const struct pobj_media *m, int err, const char **why);
 
-/* ---- operations (heap_ops.c) ------------------------------------------------------------- */
+/* ---- operations (heap_ops.h) ------------------------------------------------------------- */
 
-/* The program begins: it knows nothing of another pool. */
+/* The program begins: it knows nothing of another pool (heap_object.c). */
 void heap_ops_begin(void);
 
 /**
