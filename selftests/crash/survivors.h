@@ -6,7 +6,8 @@
  */
 {
 	"lib/pool.c", "pmemobj_close", POBJ_SITE_FENCE, 1,
-	"drains what the caller flushed; the library's own operations have fenced"
+	"drains what the caller flushed: the library's own operations have fenced, and what frees left "
+	"is drained by pobj_heap_detach(), lane by lane"
 },
 {
 	"lib/core/recover.c", "lanes_act", POBJ_SITE_FENCE, 2,
