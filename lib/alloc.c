@@ -260,7 +260,7 @@ int pobj_xfree(PMEMoid *oidp, uint64_t flags)
 	int err = 0;
 
 	if (flags & ~POBJ_XFREE_DURABLE)
-		err = pobj_err(-EINVAL, "an object cannot be freed with flags 0x%llx, which are not known",
+		err = pobj_err(-EINVAL, "flags 0x%llx of a free are not known",
 			       (unsigned long long)flags);
 	else if (oidp && oidp->off)
 		err = object_free(oidp, flags & POBJ_XFREE_DURABLE);

@@ -22,7 +22,7 @@ static int write_note(PMEMobjpool *pop, void *ptr, void *text)
 int main(int argc, char **argv)
 {
 	PMEMobjpool *pop;
-	TOID(struct note) note;
+	PMEMoid oid;
 
 	if (argc < 2 || (argc > 2 && strlen(argv[2]) >= sizeof(struct note)))
 		return puts("usage: notes FILE [TEXT of less than 100 bytes]"), 2;
@@ -33,8 +33,8 @@ int main(int argc, char **argv)
 		return puts(pmemobj_errormsg()), 1;
 	if (argc > 2 && POBJ_NEW(pop, NULL, struct note, write_note, argv[2]))
 		return puts(pmemobj_errormsg()), 1;
-	POBJ_FOREACH_TYPE(pop, note)
-		puts(D_RO(note)->text);
+	POBJ_FOREACH(pop, oid)
+		puts(((struct note *)pmemobj_direct(oid))->text);
 	pmemobj_close(pop);
 	return 0;
 }
