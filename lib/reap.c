@@ -14,6 +14,12 @@
  *	4. its reservations and slabs
  *	5. the lane itself
  * Until step 3 its ring keeps what it freed out of other hands.
+ *
+ * What the dead were changing (destinations of their last operations, objects these name) is
+ * nobody's until then. Who shares data shares a lock, and a lock is handed on after the reaping
+ * (lib/locks.h); who opens a pool is let in after it (lib/session.c). Lock-free structures of the
+ * caller's own over several destinations must call for it: any operation that runs out of memory or
+ * lanes does, and so does opening.
  */
 #include "lib/core/recover.h"
 #include "lib/errormsg.h"
