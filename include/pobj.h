@@ -42,6 +42,18 @@ struct pmemoid;
  */
 int pobj_xfree(struct pmemoid *oidp, uint64_t flags);
 
+struct pmemobjpool;
+
+/*
+ * Give back what processes held that died with @pop open, and undo or finish what they were doing.
+ * The library does so at each open, before it hands on a lock that a dead process held, and
+ * when memory or lanes run out; call it before touching shared data after learning of a
+ * death in another way. Never waits: who is being reaped by another process is left to that
+ * one. How many were reaped; -EINVAL: @pop is not open in this process; -EIO, -EUCLEAN: a
+ * log cannot be recovered.
+ */
+int pobj_pool_reap(struct pmemobjpool *pop);
+
 /* ---- regions ---------------------------------------------------------------------------- */
 
 /* pobj_region_info.flags */

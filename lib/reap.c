@@ -4,7 +4,7 @@
  * back, while others go on. Session.c sees to it that there is one reaper at a time for a session,
  * and that the dead store no more. May be cut off at any point and repeated.
  *
- * In this order (protocol.md rule 16), steps 1 and 2 for all lanes of the session, then the others:
+ * In this order, steps 1 and 2 for all lanes of the session, then the others:
  * one lane's log may change the state of what another one owns, as when a thread publishes what
  * another has reserved.
  *	1. recover its log. Memory is ahead of the medium, so the slots are flushed first, then what
@@ -17,14 +17,15 @@
  *
  * What the dead were changing (destinations of their last operations, objects these name) is
  * nobody's until then. Who shares data shares a lock, and a lock is handed on after the reaping
- * (lib/locks.h); who opens a pool is let in after it (lib/session.c). Lock-free structures of the
- * caller's own over several destinations must call for it: any operation that runs out of memory or
- * lanes does, and so does opening.
+ * (lib/locks.h); who opens a pool is let in after it (lib/session.c). Who has other ways to
+ * know of a death calls pobj_pool_reap(). An operation that runs out of memory or lanes
+ * reaps, too.
  */
 #include "lib/core/recover.h"
 #include "lib/errormsg.h"
 #include "lib/heap.h"
 #include "lib/session.h"
+#include "pobj.h"
 
 static u64 load(const u64 *p)
 {
@@ -178,4 +179,13 @@ int pobj_reap_session(struct pobj_pool *p, u64 session)
 		store(&lane[i].session, 0);					/* 5, V9 */
 	}
 	return err;
+}
+
+/* ---- API --------------------------------------------------------------------------------- */
+
+int pobj_pool_reap(PMEMobjpool *pop)
+{
+	struct pobj_pool *p = pobj_pool_of(pop);
+
+	return p ? pobj_session_reap(p) : -EINVAL;
 }

@@ -45,8 +45,9 @@
  * - Two rounds for an allocation whose caller promises not to store to the destination before the
  *   lane's next operation? No: with the retirement riding on the next operation, an entry that is
  *   live after return cannot be told from one that is not finished, and would be undone.
- * - Media that tear lines (page cache)? Entries have a checksum over all their words (lane.c); state
- *   on its own is never more than one word of 8 bytes (P14), all else is under an entry.
+ * - Media that tear lines (page cache)? Entries have a checksum over all their words
+ *   (lane.c); state on its own is never more than one word of 8 bytes (P14), all else is
+ *   under an entry.
  * - A reaper that puts an id back where a live thread has stored since? Nobody may store there
  *   before the dead lane is recovered (lib/reap.c), so words are put back by plain stores.
  */

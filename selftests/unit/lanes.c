@@ -3,6 +3,7 @@
  * Lanes in the hands of threads: all of them taken, threads that end with reservations, pools that
  * are closed by others, and forked children.
  */
+#include <signal.h>
 #include <time.h>
 
 #include "pool_fixture.h"
@@ -702,6 +703,32 @@ TEST_F(pool, forked_child_opens_for_itself)
 	hand_end(&h);
 	EXPECT_EQ(0, fork_now(&j));
 	pmemobj_close(self->pop);
+	CLEAN(self->path);
+}
+
+/* Opens the pool, takes a lane and reserves an object, and is killed. */
+static int die_with_a_lane(void *arg)
+{
+	PMEMobjpool *pop = pmemobj_open(arg, NULL);
+	struct pobj_action act;
+
+	if (!pop || OID_IS_NULL(pmemobj_reserve(pop, &act, 64, 1)))
+		return 1;
+	kill(getpid(), SIGKILL);
+	return 2;
+}
+
+TEST_F(pool, reaped_when_asked)
+{
+	CREATE();
+	EXPECT_EQ(0, pobj_pool_reap(self->pop));
+	EXPECT_EQ(1000 + SIGKILL, files_in_child(die_with_a_lane, (void *)self->path));
+	EXPECT_EQ(1, pobj_pool_reap(self->pop));
+	EXPECT_EQ(0, LANES_TAKEN(self->pop));
+	EXPECT_EQ(0, pobj_pool_reap(self->pop));
+	EXPECT_EQ(-EINVAL, pobj_pool_reap(NULL));
+	pmemobj_close(self->pop);
+	EXPECT_EQ(-EINVAL, pobj_pool_reap(self->pop));
 	CLEAN(self->path);
 }
 

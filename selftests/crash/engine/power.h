@@ -3,7 +3,7 @@
  * The power-loss explorer: what could be on the medium at any moment, and is every one of these
  * images recovered to an allowed state?
  *
- * Model (design.md section 5): a line reaches the medium as some prefix of the stores made to it;
+ * Model: a line reaches the medium as some prefix of the stores made to it;
  * lines are independent; a flush followed by a fence makes the stores before the flush certain.
  * Bulk stores have no order within their line: for them also every suffix is tried.
  *
