@@ -9,8 +9,3 @@
 	"drains what the caller flushed: the library's own operations have fenced, and what frees left "
 	"is drained by pobj_heap_detach(), lane by lane"
 },
-{
-	"lib/core/recover.c", "lanes_act", POBJ_SITE_FENCE, 2,
-	"after a boot other threads begin, whose fences do not cover this one's NOP: not explored; "
-	"after a kill the fence of lane_recover() follows, and to be without both is noticed"
-},

@@ -64,6 +64,16 @@ void op_reopen(void)
 	heap_reopen();
 }
 
+/* The next thread of that lane has fences that do not cover what recovered it. */
+static void op_free_reopen(void)
+{
+	op_free0_remote();
+	heap_model_learn();
+	heap_before = heap_after;
+	heap_thread(0);
+	op_reopen();
+}
+
 const struct heap_op heap_ops[] = {
 	{ "alloc to 0", op_alloc0, false },
 	{ "alloc to 2, which straddles", op_alloc2, false },
@@ -111,6 +121,7 @@ const struct heap_op heap_ops[] = {
 	{ "free by an id that is not persisted", op_free_unpersisted, true },
 	{ "grow the root", op_root, false },
 	{ "close and open", op_reopen, false },
+	{ "free by the other thread, close and open", op_free_reopen, true },
 };
 
 const u32 heap_op_cnt = ARRAY_SIZE(heap_ops);
