@@ -28,6 +28,17 @@
 #define POBJ_ROOM_BIT(size, type, mixed) \
 	POBJ_TYPE_BIT((u64)(type) * 8191 + (size) * 2 + (mixed))
 
+/* Words of the sidecar: others store them, too. Plain instructions on x86-64. */
+static inline u64 pobj_side_load(const u64 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void pobj_side_store(u64 *p, u64 v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
 /* ---- size classes (class.c) -------------------------------------------------------------- */
 
 #define POBJ_CLASSES		36

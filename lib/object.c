@@ -8,11 +8,6 @@
 #include "lib/heap.h"
 #include "lib/registry.h"
 
-static u64 media_load(const __le64 *p)
-{
-	return le64_to_cpu((__le64)__atomic_load_n((const u64 *)p, __ATOMIC_ACQUIRE));
-}
-
 static u32 header_kind(u64 header)
 {
 	return (header >> POBJ_M_HDR_KIND_SHIFT) & 0xf;
@@ -32,13 +27,13 @@ int pobj_object_large(const struct pobj_heap *h, u64 header, struct pobj_spot *s
 
 u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot)
 {
-	const u64 header = media_load(&spot->line->header);
+	const u64 header = pobj_line_word(&spot->line->header);
 	const u32 cnt = (header >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
 
 	if (pobj_spot_is_large(spot) ||
 	    !((header >> POBJ_M_HDR_FLAG_SHIFT) & POBJ_M_F_MIXED))
-		return media_load(&spot->line->type);
-	return media_load(pobj_media_ptr(&h->media,
+		return pobj_line_word(&spot->line->type);
+	return pobj_line_word(pobj_media_ptr(&h->media,
 					 pobj_mixed_type_off(pobj_geom_page(h->g, spot->page),
 							     (u32)spot->size,
 							     cnt, spot->idx)));

@@ -8,11 +8,6 @@
 
 #include "lib/heap.h"
 
-static void store(u64 *p, u64 v)
-{
-	__atomic_store_n(p, v, __ATOMIC_RELEASE);
-}
-
 /* An array of @size each that has room for one more; NULL: no memory. */
 static void *more_room(void *array, const void *inline_array, size_t size, u32 cnt, u32 *room)
 {
@@ -117,12 +112,12 @@ static void hold_freed(struct pobj_op *op)
 	for (i = 0; i < op->freed_cnt && cnt + 2 <= POBJ_HOLD_CNT; i++) {
 		if (op->freed[i].slab)
 			continue;		/* nobody but us hands out of it */
-		store(&tl->holds[cnt++], pobj_spot_ref(&op->freed[i]) + 1);
+		pobj_side_store(&tl->holds[cnt++], pobj_spot_ref(&op->freed[i]) + 1);
 		if (pobj_spot_is_large(&op->freed[i]))
-			store(&tl->holds[cnt++], op->freed[i].pages);
+			pobj_side_store(&tl->holds[cnt++], op->freed[i].pages);
 	}
 	if (cnt)
-		store(&tl->side->hold_cnt, cnt);
+		pobj_side_store(&tl->side->hold_cnt, cnt);
 }
 
 static void release_freed(struct pobj_op *op)
@@ -146,8 +141,8 @@ static void release_freed(struct pobj_op *op)
 			pobj_slab_hint(h, f->page);
 	}
 	if (tl->side->hold_cnt)
-		store(&tl->side->hold_cnt, 0);
-	store(&tl->side->frees, tl->side->frees + 1);
+		pobj_side_store(&tl->side->hold_cnt, 0);
+	pobj_side_store(&tl->side->frees, tl->side->frees + 1);
 }
 
 /* Does one word say it all? Then all of it is in the first step. */

@@ -8,16 +8,6 @@
  */
 #include "lib/heap.h"
 
-static u64 load(const u64 *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-static void store(u64 *p, u64 v)
-{
-	__atomic_store_n(p, v, __ATOMIC_RELEASE);
-}
-
 void pobj_ring_drop(struct pobj_tlane *tl, u32 i)
 {
 	const u64 ref = tl->side->ring[i] - 1;
@@ -26,9 +16,9 @@ void pobj_ring_drop(struct pobj_tlane *tl, u32 i)
 	/* Pages first: until they are given back the ring covers them. */
 	if (pages)
 		pobj_span_give(tl->p->heap, tl->side, pobj_ref_page(ref), pages);
-	store(&tl->side->ring[i], 0);
-	store(&tl->side->ring_pages[i], 0);
-	store(&tl->side->frees, tl->side->frees + 1);
+	pobj_side_store(&tl->side->ring[i], 0);
+	pobj_side_store(&tl->side->ring_pages[i], 0);
+	pobj_side_store(&tl->side->frees, tl->side->frees + 1);
 }
 
 void pobj_ring_clean(struct pobj_tlane *tl)
@@ -80,11 +70,11 @@ void pobj_quarantine_mask(const struct pobj_heap *h, u64 page, u64 bits[POBJ_M_S
 		if (but && but->side == l)
 			continue;
 		for (i = 0; i < POBJ_RING_CNT; i++)
-			mask_one(load(&l->ring[i]), page, bits);
+			mask_one(pobj_side_load(&l->ring[i]), page, bits);
 		holds = h->holds + (u64)lane * POBJ_HOLD_CNT;
-		cnt = load(&l->hold_cnt);
+		cnt = pobj_side_load(&l->hold_cnt);
 		for (i = 0; i < cnt; i++) {
-			ref = load(&holds[i]);
+			ref = pobj_side_load(&holds[i]);
 			mask_one(ref, page, bits);
 			if (ref && pobj_ref_idx(ref - 1) == POBJ_M_REF_LARGE)
 				i++;		/* followed by its pages */

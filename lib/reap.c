@@ -27,16 +27,6 @@
 #include "lib/session.h"
 #include "pobj.h"
 
-static u64 load(const u64 *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-static void store(u64 *p, u64 v)
-{
-	__atomic_store_n(p, v, __ATOMIC_RELEASE);
-}
-
 /* Call @each for the head page of every span that @by owns. */
 static void each_owned(struct pobj_heap *h, struct pobj_side_lane *by,
 		       void (*each)(struct pobj_heap *h, struct pobj_side_lane *by, u64 page))
@@ -45,12 +35,12 @@ static void each_owned(struct pobj_heap *h, struct pobj_side_lane *by,
 	u64 group, pages, page;
 
 	for (group = 0; group < h->group_cnt; group++) {
-		if (!load(&h->groups[group].map))
+		if (!pobj_side_load(&h->groups[group].map))
 			continue;	/* nobody has pages of it */
-		pages = load(&h->groups[group].owned) & POBJ_MAP_PAGES;
+		pages = pobj_side_load(&h->groups[group].owned) & POBJ_MAP_PAGES;
 		for (; pages; pages &= pages - 1) {
 			page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-			if (load(&h->pages[page].owner) == owner)
+			if (pobj_side_load(&h->pages[page].owner) == owner)
 				each(h, by, page);
 		}
 	}
@@ -72,7 +62,7 @@ static void span_give_up(struct pobj_heap *h, struct pobj_side_lane *by, u64 pag
 		 * Reserved, being made or being dissolved: the record says how many pages. Or owned
 		 * by mistake, for an instant: then the record means nothing, so each is judged.
 		 */
-		pobj_span_reap(h, by, page, load(&h->pages[page].slot));
+		pobj_span_reap(h, by, page, pobj_side_load(&h->pages[page].slot));
 		return;
 	}
 	if (l.kind == POBJ_M_SLAB) {
@@ -89,42 +79,43 @@ static void span_give_up(struct pobj_heap *h, struct pobj_side_lane *by, u64 pag
 static void lists_empty(struct pobj_heap *h, struct pobj_side_lane *by)
 {
 	const u64 *holds = h->holds + (u64)(by - h->lanes) * POBJ_HOLD_CNT;
-	u64 i, cnt = load(&by->hold_cnt), ref;
+	u64 i, cnt = pobj_side_load(&by->hold_cnt), ref;
 
 	for (i = 0; i < POBJ_RING_CNT; i++) {
-		ref = load(&by->ring[i]);
-		if (ref && load(&by->ring_pages[i]))
-			pobj_span_settle(h, by, pobj_ref_page(ref - 1), load(&by->ring_pages[i]));
+		ref = pobj_side_load(&by->ring[i]);
+		if (ref && pobj_side_load(&by->ring_pages[i]))
+			pobj_span_settle(h, by, pobj_ref_page(ref - 1),
+					 pobj_side_load(&by->ring_pages[i]));
 		else if (ref)
 			pobj_slab_hint(h, pobj_ref_page(ref - 1));	/* V7 */
-		store(&by->ring[i], 0);
-		store(&by->ring_pages[i], 0);
+		pobj_side_store(&by->ring[i], 0);
+		pobj_side_store(&by->ring_pages[i], 0);
 	}
 	for (i = 0; i < cnt && i < POBJ_HOLD_CNT; i++) {
-		ref = load(&holds[i]);
+		ref = pobj_side_load(&holds[i]);
 		if (ref && pobj_ref_idx(ref - 1) == POBJ_M_REF_LARGE && ++i < cnt)
-			pobj_span_settle(h, by, pobj_ref_page(ref - 1), load(&holds[i]));
+			pobj_span_settle(h, by, pobj_ref_page(ref - 1), pobj_side_load(&holds[i]));
 		else if (ref)
 			pobj_slab_hint(h, pobj_ref_page(ref - 1));
 	}
-	store(&by->hold_cnt, 0);
+	pobj_side_store(&by->hold_cnt, 0);
 }
 
 void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by)
 {
-	const u64 page = load(&by->intent_page);
-	const u64 cnt = load(&by->intent_cnt);
+	const u64 page = pobj_side_load(&by->intent_page);
+	const u64 cnt = pobj_side_load(&by->intent_cnt);
 	u64 i;
 
 	if (page) {
 		pobj_span_settle(h, by, page - 1, cnt);
 		for (i = page - 1; i < page - 1 + cnt && i < h->g->page_cnt; i++)
 			pobj_slab_hint(h, i);
-		store(&by->intent_page, 0);
+		pobj_side_store(&by->intent_page, 0);
 	}
 	lists_empty(h, by);
 	each_owned(h, by, span_give_up);
-	store(&by->frees, by->frees + 1);
+	pobj_side_store(&by->frees, by->frees + 1);
 }
 
 /*
@@ -133,10 +124,11 @@ void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by)
  */
 static void owned_settle(struct pobj_heap *h, const struct pobj_side_lane *by)
 {
-	const u64 page = load(&by->intent_page);
-	const u64 owner = page ? load(&h->pages[page - 1].owner) : 0;
+	const u64 page = pobj_side_load(&by->intent_page);
+	const u64 owner = page ? pobj_side_load(&h->pages[page - 1].owner) : 0;
 
-	if (owner && owner <= h->g->lane_cnt && load(&h->lanes[owner - 1].session) == by->session)
+	if (owner && owner <= h->g->lane_cnt &&
+	    pobj_side_load(&h->lanes[owner - 1].session) == by->session)
 		__atomic_fetch_or(&h->groups[(page - 1) / POBJ_GROUP_PAGES].owned,
 				  1ULL << (page - 1) % POBJ_GROUP_PAGES, __ATOMIC_ACQ_REL);
 }
@@ -169,14 +161,14 @@ int pobj_reap_session(struct pobj_pool *p, u64 session)
 	u32 i;
 
 	for (i = 1; i < lanes && !err; i++) {
-		if (load(&lane[i].session) == session)
+		if (pobj_side_load(&lane[i].session) == session)
 			err = lane_recover(p, i);
 	}
 	for (i = 1; i < lanes && !err; i++) {
-		if (load(&lane[i].session) != session)
+		if (pobj_side_load(&lane[i].session) != session)
 			continue;
 		pobj_reap_spans(p->heap, &lane[i]);				/* 3, 4 */
-		store(&lane[i].session, 0);					/* 5, V9 */
+		pobj_side_store(&lane[i].session, 0);					/* 5, V9 */
 	}
 	return err;
 }

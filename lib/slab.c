@@ -30,16 +30,11 @@
 #define MIXED_POOL	(64ULL << 20)	/* pools below this have mixed slabs */
 #define MIXED_FROM	4U		/* after so many types of a class */
 
-static u64 load(const u64 *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
 /* ---- lines ------------------------------------------------------------------------------- */
 
 static u64 pair_reserved(const struct pobj_side_page *side, u32 w)
 {
-	return load(&side->reserved_a[w]) ^ load(&side->reserved_b[w]);
+	return pobj_side_load(&side->reserved_a[w]) ^ pobj_side_load(&side->reserved_b[w]);
 }
 
 static u64 seen_pages(const struct pobj_heap *h, const struct pobj_seen *s)
@@ -57,7 +52,7 @@ static struct pobj_side_group *group_of(const struct pobj_heap *h, u64 page)
 /* Set bits of a filter that are not set; the test saves the LOCK nearly always. */
 static void filter_set(u64 *filter, u64 bits)
 {
-	if ((load(filter) & bits) != bits)
+	if ((pobj_side_load(filter) & bits) != bits)
 		__atomic_fetch_or(filter, bits, __ATOMIC_ACQ_REL);
 }
 
@@ -67,7 +62,7 @@ void pobj_slab_hint(struct pobj_heap *h, u64 page)
 	struct pobj_seen s;
 
 	/* An owned slab is hinted at when it is given up. */
-	if (load(&h->pages[page].owner))
+	if (pobj_side_load(&h->pages[page].owner))
 		return;
 	pobj_line_see(line, &s);
 	if (s.size && pobj_line_has_room(line, s.cnt))
@@ -77,7 +72,7 @@ void pobj_slab_hint(struct pobj_heap *h, u64 page)
 /* Pages of a group at which an unowned slab may begin. */
 static u64 group_unowned(const struct pobj_heap *h, u64 group, u64 map)
 {
-	return map & ~load(&h->groups[group].owned) & POBJ_MAP_PAGES;
+	return map & ~pobj_side_load(&h->groups[group].owned) & POBJ_MAP_PAGES;
 }
 
 /* Which room bits does a group deserve? */
@@ -358,7 +353,7 @@ static bool group_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 gr
 	u64 pages, page;
 	struct pobj_seen seen;
 
-	if (!(load(&h->groups[group].room) & bit))
+	if (!(pobj_side_load(&h->groups[group].room) & bit))
 		return false;
 	for (pages = group_unowned(h, group, map); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
@@ -557,7 +552,7 @@ u64 pobj_slabs_dissolve(struct pobj_tlane *tl)
 	for (group = 0; group < h->group_cnt; group++) {
 		/* An empty slab has room, and then its group has a hint. */
 		pobj_group_map(h, group);
-		if (load(&h->groups[group].room))
+		if (pobj_side_load(&h->groups[group].room))
 			group_dissolve(tl, group, &g);
 	}
 	gone_give(tl, &g);

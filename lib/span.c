@@ -15,17 +15,6 @@
 #define SECTION_PAGES	POBJ_SECTION_PAGES
 #define LINES_AHEAD	24
 
-/* Words of the sidecar: others store them, too. */
-static u64 load(const u64 *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-static void store(u64 *p, u64 v)
-{
-	__atomic_store_n(p, v, __ATOMIC_RELEASE);
-}
-
 static u64 bits_of(u64 first, u64 cnt)
 {
 	return (cnt < 64 ? (1ULL << cnt) - 1 : ~0ULL) << first;
@@ -172,11 +161,11 @@ static void section_build(struct pobj_heap *h, u64 section)
 
 u64 pobj_group_map(struct pobj_heap *h, u64 group)
 {
-	u64 map = load(&h->groups[group].map);
+	u64 map = pobj_side_load(&h->groups[group].map);
 
 	if (POBJ_UNLIKELY(!map)) {
 		section_build(h, group / POBJ_SECTION_GROUPS);
-		map = load(&h->groups[group].map);
+		map = pobj_side_load(&h->groups[group].map);
 	}
 	return map;
 }
@@ -250,13 +239,13 @@ static bool map_take(struct pobj_heap *h, u64 first, u64 pages)
 
 void pobj_intent_set(struct pobj_side_lane *by, u64 page, u64 pages)
 {
-	store(&by->intent_cnt, pages);
-	store(&by->intent_page, page + 1);
+	pobj_side_store(&by->intent_cnt, pages);
+	pobj_side_store(&by->intent_page, page + 1);
 }
 
 void pobj_intent_clear(struct pobj_side_lane *by)
 {
-	store(&by->intent_page, 0);
+	pobj_side_store(&by->intent_page, 0);
 }
 
 /* The rest of owning, under an intent. */
@@ -284,7 +273,7 @@ bool pobj_span_own(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
 {
 	bool got;
 
-	if (load(&h->pages[page].owner))
+	if (pobj_side_load(&h->pages[page].owner))
 		return false;
 	pobj_intent_set(by, page, 1);				/* V2 */
 	got = own(h, by, page);
@@ -304,7 +293,7 @@ void pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
 void pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages)
 {
 	pobj_intent_set(by, page, pages);				/* V1 */
-	if (load(&h->pages[page].owner) == (u64)(by - h->lanes) + 1)
+	if (pobj_side_load(&h->pages[page].owner) == (u64)(by - h->lanes) + 1)
 		disown(h, page);
 	map_clear(h, page, pages);
 	pobj_intent_clear(by);
@@ -351,7 +340,7 @@ static bool run_take(struct pobj_tlane *tl, u64 page, u64 pages)
 	pobj_intent_set(tl->side, page, pages);			/* V1 */
 	if (map_take(h, page, pages)) {
 		/* With the owner this covers the pages, while no line does. */
-		store(&h->pages[page].slot, pages);
+		pobj_side_store(&h->pages[page].slot, pages);
 		got = own(h, tl->side, page);
 		if (got)
 			write_inside(h, page, pages);
@@ -521,21 +510,21 @@ static bool page_in_hands(struct pobj_heap *h, const struct pobj_side_lane *by, 
 		l = &h->lanes[lane];
 		if (l == by)
 			continue;
-		first = load(&l->intent_page);
-		if (first && in_range(page, first - 1, load(&l->intent_cnt)))
+		first = pobj_side_load(&l->intent_page);
+		if (first && in_range(page, first - 1, pobj_side_load(&l->intent_cnt)))
 			return true;
 		for (i = 0; i < POBJ_RING_CNT; i++) {
-			first = load(&l->ring[i]);
-			n = load(&l->ring_pages[i]);
+			first = pobj_side_load(&l->ring[i]);
+			n = pobj_side_load(&l->ring_pages[i]);
 			if (first && n && in_range(page, pobj_ref_page(first - 1), n))
 				return true;
 		}
 		hold = h->holds + (u64)lane * POBJ_HOLD_CNT;
-		n = load(&l->hold_cnt);
+		n = pobj_side_load(&l->hold_cnt);
 		for (i = 0; i + 1 < n; i++) {
-			first = load(&hold[i]);
+			first = pobj_side_load(&hold[i]);
 			if (first && pobj_ref_idx(first - 1) == POBJ_M_REF_LARGE &&
-			    in_range(page, pobj_ref_page(first - 1), load(&hold[++i])))
+			    in_range(page, pobj_ref_page(first - 1), pobj_side_load(&hold[++i])))
 				return true;
 		}
 	}
@@ -548,14 +537,15 @@ static bool page_in_hands(struct pobj_heap *h, const struct pobj_side_lane *by, 
  */
 static bool head_covers(struct pobj_heap *h, u64 head, u64 page)
 {
-	u64 owned = load(&h->pages[head].owner) ? load(&h->pages[head].slot) : 0;
+	u64 owned = pobj_side_load(&h->pages[head].owner) ?
+		    pobj_side_load(&h->pages[head].slot) : 0;
 	struct pobj_line l;
 
 	pobj_line_read(&h->media, h->g, head, &l);
 	if (l.kind != POBJ_M_FREE && l.kind != POBJ_M_CONT)
 		return in_range(page, head, l.pages);
-	if (!owned && load(&h->pages[head].owner))
-		owned = load(&h->pages[head].slot);
+	if (!owned && pobj_side_load(&h->pages[head].owner))
+		owned = pobj_side_load(&h->pages[head].slot);
 	return in_range(page, head, owned);
 }
 
@@ -576,7 +566,7 @@ static bool page_covered(struct pobj_heap *h, u64 page)
 /* V1: settle this group again before saying ENOMEM. Set before what we settle for is forgotten. */
 static void group_doubt(struct pobj_heap *h, u64 group)
 {
-	if (!(load(&h->groups[group].owned) & POBJ_OWNED_DOUBT))
+	if (!(pobj_side_load(&h->groups[group].owned) & POBJ_OWNED_DOUBT))
 		__atomic_fetch_or(&h->groups[group].owned, POBJ_OWNED_DOUBT, __ATOMIC_ACQ_REL);
 }
 
@@ -623,13 +613,13 @@ bool pobj_spans_resettle(struct pobj_heap *h)
 	u64 group, map;
 
 	for (group = 0; group < h->group_cnt; group++) {
-		if (!(load(&h->groups[group].owned) & POBJ_OWNED_DOUBT))
+		if (!(pobj_side_load(&h->groups[group].owned) & POBJ_OWNED_DOUBT))
 			continue;
 		/* First: who marks it meanwhile marks it for the next time. */
 		__atomic_fetch_and(&h->groups[group].owned, ~POBJ_OWNED_DOUBT, __ATOMIC_ACQ_REL);
-		map = load(&h->groups[group].map);
+		map = pobj_side_load(&h->groups[group].map);
 		pobj_span_settle(h, NULL, group * POBJ_GROUP_PAGES, POBJ_GROUP_PAGES);
-		changed |= load(&h->groups[group].map) != map;
+		changed |= pobj_side_load(&h->groups[group].map) != map;
 	}
 	return changed;
 }
