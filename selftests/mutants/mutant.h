@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What mutated sources are compiled with. All mutants are in one program; the environment says
+ * which one of them is on. So what takes time, building, is done once.
+ *
+ *	POBJ_MUTANT=n		the mutant that is on; none without it
+ *	POBJ_MUTANT_SEEN=file	a byte for each point: set where the program came to it, and the
+ *				mutant would have made a difference there
+ *
+ * Points count from 1. With -DPOBJ_MUTANT_ORDERS the memory orders are points, too: for a runner
+ * that sees orders. Else they are constant, as the compiler wants them: on x86-64 most make the
+ * same code.
+ */
+#ifndef POBJ_MUTANT_H
+#define POBJ_MUTANT_H
+
+#define POBJ_MUTANTS_MAX	8192
+
+extern unsigned int pobj_mutant;
+extern unsigned char *pobj_mutant_seen;
+
+/* Is mutant @n on? Asked where it makes a difference, and not elsewhere. */
+#define MUTANT(n) \
+	(pobj_mutant_seen[n] = 1, __builtin_expect(pobj_mutant == (n), 0))
+
+/* Which of @cnt statements is step @k: in order, but for mutant @n + i, which swaps i and i + 1. */
+static inline unsigned int pobj_mutant_swap(unsigned int k, unsigned int n, unsigned int cnt)
+{
+	const unsigned int i = pobj_mutant - n;
+	unsigned int j;
+
+	for (j = 0; j + 1 < cnt; j++)
+		pobj_mutant_seen[n + j] = 1;
+	if (i >= cnt - 1)
+		return k;
+	return k == i ? i + 1 : k == i + 1 ? i : k;
+}
+
+#ifdef POBJ_MUTANT_ORDERS
+#define MUTANT_ORDER(n, order)	(MUTANT(n) ? __ATOMIC_RELAXED : (order))
+#else
+#define MUTANT_ORDER(n, order)	(order)
+#endif
+
+#endif
