@@ -16,6 +16,7 @@ static const struct heap_shape section_shape = { 200 * 1024, 2 };
 
 static struct power_case heap_case = {
 	.recover = tiny_recover, .state = heap_state, .reap = heap_reap,
+	.model = heap_digest,
 };
 
 /* Locks are memory among those who live: they are no stores to the medium. */

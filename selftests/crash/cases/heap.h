@@ -91,13 +91,13 @@ struct heap_object {
 	u64 size;
 	u64 type;
 	struct heap_id inner;
-	bool live;
-	bool has_inner;
+	u32 live;
+	u32 has_inner;		/* no holes: the model has a digest */
 };
 
 struct heap_model {
 	struct heap_object obj[HEAP_OBJECTS];
-	u32 cnt;
+	u64 cnt;
 	struct heap_id dest[HEAP_DESTS];
 	u64 words;		/* value of all words */
 	u64 root_size;
@@ -129,6 +129,9 @@ void *heap_list(u32 l);
 
 /* power_case.state */
 enum power_state heap_state(const struct pobj_media *m, int err, const char **why);
+
+/* power_case.model */
+void heap_digest(struct power_digest *d);
 
 /* ---- operations (heap_ops.h) ------------------------------------------------------------- */
 

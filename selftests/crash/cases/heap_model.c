@@ -6,6 +6,7 @@
  * the id that names it, or else by its stamp: where it will be is for the heap to say.
  */
 #include "selftests/crash/cases/heap.h"
+#include "selftests/crash/engine/digest.h"
 
 #define FOUND_MAX	1024U
 #define UNITS_MAX	(1U << 16)	/* of 16 bytes, in all pages */
@@ -285,11 +286,26 @@ enum power_state heap_state(const struct pobj_media *m, int err, const char **wh
 	return *why ? POWER_WRONG : state;
 }
 
+static void digest_model(struct power_digest *sum, const struct heap_model *w, u64 salt)
+{
+	digest_add(sum, digest_words(salt, w->obj, w->cnt * sizeof(w->obj[0]) / 8));
+	digest_add(sum, digest_words(salt + 1, &w->cnt,
+				     (sizeof(*w) - offsetof(struct heap_model, cnt)) / 8));
+}
+
+void heap_digest(struct power_digest *d)
+{
+	*d = (struct power_digest){ 0, 0 };
+	digest_model(d, &heap_before, 2);
+	digest_model(d, &heap_after, 4);
+}
+
 /* ---- keeping it -------------------------------------------------------------------------- */
 
 void heap_model_begin(void)
 {
 	memset(&heap_after, 0, sizeof(heap_after));
+	next_stamp = 0;
 	if (OID_IS_NULL(pmemobj_root(heap_pop(), HEAP_ROOT)))
 		abort();
 	heap_after.root_size = HEAP_ROOT;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "selftests/crash/engine/digest.h"
 #include "selftests/crash/engine/power.h"
 
 #define LINE		POBJ_M_LINE
@@ -10,6 +11,7 @@
 #define DEPTH_MAX	4
 #define CHOICES_MAX	256	/* decisions in one run */
 #define IGNORED_MAX	32
+#define KNOWN_BITS	15	/* verdicts that are kept: 1 << KNOWN_BITS */
 
 /*
  * A line with more than one possible content on the medium. content[0] is what is durable for
@@ -19,6 +21,7 @@ struct dirty {
 	u32 line;
 	u32 cnt;
 	u32 flushed[POWER_THREADS];	/* contents up to here its fence makes certain */
+	struct power_digest digest;	/* of all contents; when power is lost */
 	u8 content[CONTENTS_MAX][LINE];
 };
 
@@ -32,6 +35,19 @@ struct machine {
 	bool *changed;		/* by line: memory is not as it was copied */
 	u32 *change;		/* these lines */
 	u32 change_cnt;
+	struct power_digest *line;	/* digests of memory by line, but for what changed since */
+	struct power_digest sum;	/* of them */
+};
+
+/*
+ * What was judged. Recovery and verdict are functions of the image alone, with the model that the
+ * verdict compares to: where the same image comes up again, recovered from other lines that were
+ * undecided or at another moment, the verdict is known. A line that recovery left undecided counts
+ * by all that it may hold; @states are then those of all images in question.
+ */
+struct known {
+	struct power_digest key;
+	u32 states;
 };
 
 struct level {
@@ -46,6 +62,10 @@ struct level {
 	bool newest;		/* one_odd: the rest is new (else old) */
 	u32 odd;		/* one_odd: 1 + index of the line that differs, 0 for none */
 	u32 odd_pick;
+	/* What is being judged, with choices from @from on open; none if @judging is false. */
+	bool judging;
+	u32 from;
+	struct known judged;
 };
 
 static struct {
@@ -54,6 +74,8 @@ static struct {
 	struct machine watched;
 	struct level level[DEPTH_MAX];
 	int depth;		/* recoveries we are inside of */
+	struct power_digest model;	/* what the verdict compares to, at this moment */
+	struct known known[1U << KNOWN_BITS];
 	bool paused;
 	u32 thread;
 	struct {
@@ -66,6 +88,7 @@ static struct {
 struct power_count power_count;
 char power_first[512];
 u32 power_tell;
+void (*power_fenced)(void);
 
 extern struct pobj_site __start_pobj_sites[];
 extern struct pobj_site __stop_pobj_sites[];
@@ -113,6 +136,8 @@ static void machine_make(struct machine *k, u64 size)
 	k->changed = must_alloc(size / LINE * sizeof(*k->changed));
 	k->change = must_alloc(size / LINE * sizeof(*k->change));
 	k->change_cnt = 0;
+	k->line = must_alloc(size / LINE * sizeof(*k->line));
+	k->sum = (struct power_digest){ 0, 0 };
 }
 
 /* Records come and go by the million: those not in use are kept. */
@@ -134,6 +159,38 @@ static void dirty_free(struct dirty *d)
 		spare[spare_cnt++] = d;
 	else
 		free(d);
+}
+
+static struct power_digest line_digest(const struct machine *k, u32 line)
+{
+	return digest_words(line, k->mem + (u64)line * LINE, LINE / 8);
+}
+
+/* Bring the digests up to date. */
+static void machine_digest(struct machine *k)
+{
+	struct power_digest d;
+	u32 i, line;
+
+	for (i = 0; i < k->change_cnt; i++) {
+		line = k->change[i];
+		d = line_digest(k, line);
+		digest_sub(&k->sum, k->line[line]);
+		digest_add(&k->sum, d);
+		k->line[line] = d;
+	}
+}
+
+/* The same, all of it. */
+static void machine_digest_all(struct machine *k)
+{
+	u32 line;
+
+	k->sum = (struct power_digest){ 0, 0 };
+	for (line = 0; line < k->size / LINE; line++) {
+		k->line[line] = line_digest(k, line);
+		digest_add(&k->sum, k->line[line]);
+	}
 }
 
 /* The line's memory is about to change. */
@@ -165,6 +222,7 @@ static void machine_free(struct machine *k)
 	free(k->list);
 	free(k->changed);
 	free(k->change);
+	free(k->line);
 	memset(k, 0, sizeof(*k));
 }
 
@@ -195,7 +253,8 @@ static void machine_add(struct machine *to, const struct dirty *d)
 	to->list[to->list_cnt++] = d->line;
 }
 
-static void machine_copy(struct machine *to, const struct machine *from)
+/* The same memory, and nothing uncertain. */
+static void machine_copy_memory(struct machine *to, const struct machine *from)
 {
 	u32 i;
 
@@ -204,6 +263,15 @@ static void machine_copy(struct machine *to, const struct machine *from)
 	for (i = 0; i < to->change_cnt; i++)
 		to->changed[to->change[i]] = false;
 	to->change_cnt = 0;
+	memcpy(to->line, from->line, from->size / LINE * sizeof(*to->line));
+	to->sum = from->sum;
+}
+
+static void machine_copy(struct machine *to, const struct machine *from)
+{
+	u32 i;
+
+	machine_copy_memory(to, from);
 	for (i = 0; i < from->list_cnt; i++)
 		machine_add(to, from->dirty[from->list[i]]);
 }
@@ -349,6 +417,18 @@ static int level_read(const struct pobj_media *m, void *dst, u64 off, u64 len)
 
 /* ---- exploring --------------------------------------------------------------------------- */
 
+static struct known *known_at(const struct power_digest *key)
+{
+	return &ex.known[key->a >> (64 - KNOWN_BITS)];
+}
+
+/* All images of which @v->judged speaks were judged. */
+static void judged_keep(struct level *v)
+{
+	*known_at(&v->judged.key) = v->judged;
+	v->judging = false;
+}
+
 static bool level_next_odd(struct level *v)
 {
 	if (!v->odd || ++v->odd_pick == v->options[v->odd - 1]) {
@@ -370,15 +450,15 @@ static bool level_next(struct level *v)
 	if (ex.c->one_odd)
 		return level_next_odd(v);
 	while (v->made) {
+		/* A decision of the recovery, not of the verdict: that one is complete. */
+		if (v->judging && v->made <= v->from)
+			judged_keep(v);
 		if (++v->choice[v->made - 1] < v->options[v->made - 1])
 			return true;
 		v->made--;
 	}
 	return false;
 }
-
-/* Which states are allowed: a set of 1 << enum power_state. */
-#define ALLOW(state)	(1U << (state))
 
 static void level_free(struct level *v)
 {
@@ -400,9 +480,22 @@ static void at_add_undecided(struct level *v, const struct level *outer)
 	}
 }
 
-/* Power is lost, or a process is killed, on @k: that of level @outer, if it is not NULL. */
-static void level_begin(struct level *v, const struct machine *k, const struct level *outer)
+/* Which states are allowed: a set of 1 << enum power_state. */
+#define ALLOW(state)	(1U << (state))
+
+/* Verdicts hold for one model. */
+static void model_look(void)
 {
+	if (ex.c->model) {
+		ex.c->model(&ex.model);
+		ex.model.a ^= (uintptr_t)ex.c->state;
+	}
+}
+
+/* Power is lost, or a process is killed, on @k: that of level @outer, if it is not NULL. */
+static void level_begin(struct level *v, struct machine *k, const struct level *outer)
+{
+	struct dirty *d;
 	u32 i;
 
 	if (v->at.size != k->size) {
@@ -411,17 +504,24 @@ static void level_begin(struct level *v, const struct machine *k, const struct l
 		machine_make(&v->run, k->size);
 		v->undecided = must_alloc(k->size / LINE * sizeof(*v->undecided));
 	}
+	if (!ex.depth)
+		model_look();
+	machine_digest(k);
 	machine_copy(&v->at, k);
 	if (outer)
 		at_add_undecided(v, outer);
 	/* Flushes that were under way may have arrived or not; none is certain any more. */
-	for (i = 0; i < v->at.list_cnt; i++)
-		memset(v->at.dirty[v->at.list[i]]->flushed, 0, sizeof(v->at.dirty[0]->flushed));
+	for (i = 0; i < v->at.list_cnt; i++) {
+		d = v->at.dirty[v->at.list[i]];
+		memset(d->flushed, 0, sizeof(d->flushed));
+		d->digest = digest_words(~(u64)d->line, d->content, d->cnt * (LINE / 8));
+	}
 	memset(v->undecided, 0, k->size / LINE * sizeof(*v->undecided));
 	v->made = 0;
 	v->used = 0;
 	v->newest = false;
 	v->odd = 0;
+	v->judging = false;
 	v->m = *ex.m;
 	v->m.base = v->run.mem;
 	v->m.read = level_read;
@@ -438,37 +538,91 @@ static void run_boot(struct level *v)
 	for (i = 0; i < run->change_cnt; i++) {
 		line = run->change[i];
 		memcpy(run->mem + (u64)line * LINE, v->at.mem + (u64)line * LINE, LINE);
+		run->line[line] = v->at.line[line];
 		run->changed[line] = false;
 	}
 	run->change_cnt = 0;
+	run->sum = v->at.sum;
 	for (i = 0; i < v->at.list_cnt; i++)
 		v->undecided[v->at.list[i]] = true;
 	v->used = 0;
 }
 
+/* The image that recovery left: what it holds for certain, and what it may hold. */
+static struct power_digest image_digest(struct level *v)
+{
+	struct power_digest d;
+	u32 i, line;
+
+	machine_digest(&v->run);
+	d = v->run.sum;
+	for (i = 0; i < v->at.list_cnt; i++) {
+		line = v->at.list[i];
+		if (!v->undecided[line])
+			continue;
+		digest_sub(&d, v->run.line[line]);
+		digest_add(&d, v->at.dirty[line]->digest);
+	}
+	digest_add(&d, ex.model);
+	return d;
+}
+
+/*
+ * Judge the recovered image; returns the states it may be in, a set of 1 << enum power_state, of
+ * which the ones that are not yet told are to be judged by further decisions.
+ */
+static u32 judge(struct level *v, int err, const char **why)
+{
+	const struct known *k;
+	struct known now;
+	u32 state;
+
+	if (!ex.c->model || err)
+		return ALLOW(ex.c->state(&v->m, err, why));
+	if (!v->judging) {
+		now.key = image_digest(v);
+		k = known_at(&now.key);
+		if (k->states && k->key.a == now.key.a && k->key.b == now.key.b &&
+		    !(k->states & ALLOW(POWER_WRONG))) {
+			power_count.known++;
+			return k->states;
+		}
+		v->judging = true;
+		v->from = v->used;
+		v->judged.key = now.key;
+		v->judged.states = 0;
+	}
+	state = ALLOW(ex.c->state(&v->m, err, why));
+	v->judged.states |= state;
+	if (v->used == v->from)		/* it looked at nothing undecided */
+		judged_keep(v);
+	return state;
+}
+
 /* Recover the machine of @v by @recover and judge it. */
-static enum power_state recover_and_judge(struct level *v, u32 allowed, const char *when,
-					  int (*recover)(const struct pobj_media *m))
+static u32 recover_and_judge(struct level *v, u32 allowed, const char *when,
+			     int (*recover)(const struct pobj_media *m))
 {
 	const char *why = "";
-	enum power_state state;
 	char text[256];
+	u32 states;
 	int err;
 
 	power_count.recoveries++;
 	err = recover(&v->m);
-	state = ex.c->state(&v->m, err, &why);
-	if (!(allowed & ALLOW(state))) {
+	states = judge(v, err, &why);
+	if (states & ~allowed) {
 		snprintf(text, sizeof(text), "%s: %s", when,
-			 state == POWER_WRONG ? why :
-			 state == POWER_OLD ? "the old state is back" : "the new state is there");
+			 states & ALLOW(POWER_WRONG) ? why :
+			 states & ~allowed & ALLOW(POWER_OLD) ? "the old state is back" :
+			 "the new state is there");
 		violation(text);
 	}
-	return state;
+	return states;
 }
 
 /* Power is lost on @k: recover every image it may leave. */
-static void explore(const struct machine *k, u32 allowed, const char *when)
+static void explore(struct machine *k, u32 allowed, const char *when)
 {
 	struct level *v = &ex.level[ex.depth], *outer = ex.depth ? v - 1 : NULL;
 	const u32 thread = ex.thread;
@@ -478,39 +632,42 @@ static void explore(const struct machine *k, u32 allowed, const char *when)
 	else
 		power_count.points++;
 	level_begin(v, k, outer);
-	machine_clean(&v->run);
-	memcpy(v->run.mem, v->at.mem, v->at.size);
+	machine_copy_memory(&v->run, &v->at);
 	ex.depth++;
 	ex.thread = 0;
 	do {
 		run_boot(v);
 		recover_and_judge(v, allowed, when, ex.c->recover);
 	} while (level_next(v));
+	if (v->judging)
+		judged_keep(v);
+	if (ex.c->one_odd && v->at.list_cnt > 1)
+		power_count.odd++;
 	ex.thread = thread;
 	ex.depth--;
 }
 
 /* The process is killed on @k; somebody repairs, in memory; then power is lost. */
-static void explore_kill_by(const struct machine *k, const char *when,
+static void explore_kill_by(struct machine *k, const char *when,
 			    int (*recover)(const struct pobj_media *m))
 {
 	struct level *v = &ex.level[ex.depth];
 	const u32 thread = ex.thread;
-	enum power_state state;
+	u32 states;
 
 	power_count.kills++;
 	level_begin(v, k, NULL);
 	machine_copy(&v->run, k);
 	ex.depth++;
 	ex.thread = 0;
-	state = recover_and_judge(v, ALLOW(POWER_OLD) | ALLOW(POWER_NEW), when, recover);
-	if (state != POWER_WRONG && ex.depth < DEPTH_MAX)
-		explore(&v->run, ALLOW(state), "power lost after a kill was repaired");
+	states = recover_and_judge(v, ALLOW(POWER_OLD) | ALLOW(POWER_NEW), when, recover);
+	if (!(states & ALLOW(POWER_WRONG)) && ex.depth < DEPTH_MAX)
+		explore(&v->run, states, "power lost after a kill was repaired");
 	ex.thread = thread;
 	ex.depth--;
 }
 
-static void explore_kill(const struct machine *k)
+static void explore_kill(struct machine *k)
 {
 	explore_kill_by(k, "after a kill", ex.c->recover);
 	if (ex.c->reap)
@@ -652,12 +809,17 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m)
 	s->hits++;
 	if (!k || s->off)
 		return 0;
-	/* Before the fence: what was flushed may have arrived or not. */
-	if (ex.depth < ex.c->depth && !ex.paused)
+	/*
+	 * Before the fence: what was flushed may have arrived or not. A recovery that is repeated
+	 * only because its verdict has more to decide was explored the first time.
+	 */
+	if (ex.depth < ex.c->depth && !ex.paused && !(v && v->judging))
 		explore(k, ALLOW(POWER_OLD) | ALLOW(POWER_NEW),
 			ex.depth ? "power lost in a recovery" : "power lost in the operation");
 	machine_fence(k);
 	maybe_kill(v);
+	if (!v && !ex.depth && power_fenced)
+		power_fenced();
 	return 0;
 }
 
@@ -673,6 +835,8 @@ void power_begin(const struct pobj_media *m, const struct power_case *c)
 	ex.ignored = 0;
 	machine_make(&ex.watched, m->size);
 	memcpy(ex.watched.mem, m->base, m->size);
+	if (c->model)
+		machine_digest_all(&ex.watched);
 }
 
 void power_ignore(const void *p, u64 len)

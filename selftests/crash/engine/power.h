@@ -25,6 +25,8 @@
 
 #include "lib/core/media.h"
 
+struct power_digest;
+
 #define POWER_THREADS	2U
 #define POWER_FRONT	16384U	/* bytes before each image that belong to the case */
 
@@ -34,6 +36,8 @@ struct power_count {
 	u64 nested;		/* and inside one */
 	u64 kills;
 	u64 recoveries;
+	u64 known;		/* of these: the image had been judged before */
+	u64 odd;		/* of points and nested: those that are not complete (one_odd) */
 	u64 violations;
 };
 
@@ -45,6 +49,8 @@ enum power_state { POWER_OLD, POWER_NEW, POWER_WRONG };
  * @recover: bring @m back; 0, or -errno for "cannot", which @state judges
  * @state: is @m before the operation, after it, or neither; then *why says what is wrong. An
  *	operation that changes nothing visible says POWER_NEW
+ * @model: NULL, or: digest of all that @state compares to. Then verdicts are kept, and an image
+ *	that is recovered once more while the model is the same is not judged again
  * @depth: power is lost in recoveries inside recoveries, this deep
  * @kill: try kills, too
  * @reap: NULL, or: after a kill others go on, and one of them repairs what the dead left; tried
@@ -57,6 +63,7 @@ struct power_case {
 	int (*recover)(const struct pobj_media *m);
 	enum power_state (*state)(const struct pobj_media *m, int err, const char **why);
 	int (*reap)(const struct pobj_media *m);
+	void (*model)(struct power_digest *d);
 	int depth;
 	bool kill;
 	bool lines_tear;
@@ -87,6 +94,9 @@ void power_pause(bool on);
  * until power_begin().
  */
 void power_ignore(const void *p, u64 len);
+
+/* Called after each fence of what is watched, outside recoveries. May not return. */
+extern void (*power_fenced)(void);
 
 /* Watch no more. */
 void power_stop(void);
