@@ -24,6 +24,8 @@ struct core_pool {
 
 /* Reads done so far; the one with number core_read_fail (from 1) and its successors fail. */
 static u64 core_reads, core_read_fail;
+/* This one alone fails: who goes on after an error is not stopped by the next one. */
+static u64 core_read_fail_once;
 static u64 core_read_bad_off = ~0ULL;	/* a read that touches this offset fails */
 static u64 core_flushes, core_fences;
 
@@ -32,7 +34,8 @@ static inline int core_read(const struct pobj_media *m, void *dst, u64 off, u64 
 	if (!pobj_media_holds(m, off, len))
 		abort();		/* "the caller has checked the bounds" */
 	core_reads++;
-	if (core_read_fail && core_reads >= core_read_fail)
+	if ((core_read_fail && core_reads >= core_read_fail) ||
+	    (core_read_fail_once && core_reads == core_read_fail_once))
 		return -EIO;
 	if (core_read_bad_off >= off && core_read_bad_off - off < len)
 		return -EIO;
@@ -47,10 +50,17 @@ static inline void core_flush(const struct pobj_media *m, const void *p, u64 len
 	core_flushes++;
 }
 
+/* The fence with number core_fence_fail fails; @core_at_failure: what stood on the medium then. */
+static u64 core_fence_fail;
+static u8 *core_at_failure;
+
 static inline int core_fence(const struct pobj_media *m)
 {
 	core_fences++;
-	return 0;
+	if (!core_fence_fail || core_fences != core_fence_fail)
+		return 0;
+	memcpy(core_at_failure, m->base, m->size);
+	return -EIO;
 }
 
 static inline struct pobj_media core_media(void *mem, u64 bytes)

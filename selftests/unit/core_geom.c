@@ -293,6 +293,20 @@ static u64 damaged(u64 now, u32 how, u64 *x)
 
 #define WAYS	(14 + 12 + 64 + 20)
 
+/* Sizes with which sums of offsets could wrap are refused, however large the medium is. */
+TEST(sizes_that_no_medium_has)
+{
+	struct pobj_geom g;
+
+	ASSERT_EQ(0, pobj_geom_make(&g, 1 << 24, 0, 0, 23));
+	g.pool_size = 1ULL << 62;
+	EXPECT_EQ(0, pobj_geom_check(&g, ~0ULL, NULL));
+	g.pool_size += POBJ_M_LINE;
+	EXPECT_EQ(-EUCLEAN, pobj_geom_check(&g, ~0ULL, NULL));
+	g.pool_size = 1ULL << 63;
+	EXPECT_EQ(-EUCLEAN, pobj_geom_check(&g, ~0ULL, NULL));
+}
+
 /* Accepted exactly when in bounds: nothing wrong gets in, nothing right is refused. */
 TEST(damaged_fields)
 {

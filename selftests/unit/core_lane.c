@@ -6,11 +6,15 @@
 #include "kselftest_harness.h"
 #include "core_pool.h"
 
+#include "lib/core/object.h"
+
 FIXTURE(lane) {
 	struct core_pool p;
 	struct pobj_lane l;
 	const struct pobj_geom *g;
 };
+
+#define SELF	FIXTURE_DATA(lane) * self
 
 FIXTURE_SETUP(lane)
 {
@@ -298,6 +302,233 @@ TEST_F(lane, failing_fence)
 		ASSERT_EQ(at == 3 ? 0 : 5, r.undone);
 		ASSERT_EQ(0, pobj_lane_take(&self->l, &self->p.m, self->g, 1, NULL));
 	}
+}
+
+/* A slab of 16 objects of 64 bytes, at page 20; its word A. */
+static void slab_make(struct core_pool *p, u64 allocated)
+{
+	u64 i;
+
+	for (i = 1; i < 4; i++)
+		core_set(p, pobj_geom_line(&p->s.geom, 20 + i),
+			 pobj_line_header(POBJ_M_CONT, 0, 0, (u32)i));
+	core_set(p, pobj_geom_line(&p->s.geom, 20),
+		 pobj_line_header(POBJ_M_SLAB, 0, 16, 64));
+	core_set(p, pobj_geom_line(&p->s.geom, 20) + 16, allocated);
+}
+
+#define OBJECT(n)	(POBJ_M_TARGET_OBJECT | pobj_ref(20, (n)))
+
+static int allocate(struct core_pool *p, struct pobj_lane *l)
+{
+	struct pobj_step s = {
+		.target = OBJECT(5), .value = 1 << 5, .kind = POBJ_STEP_A,
+		.at = pobj_media_ptr(&p->m, pobj_geom_line(&p->s.geom, 20) + 16),
+	};
+
+	return pobj_lane_alloc_step(l, &s, CORE_PAGE(&p->s.geom, 2), 77, 88);
+}
+
+static int free_one(struct core_pool *p, struct pobj_lane *l)
+{
+	return pobj_lane_free(l, pobj_ref(20, 1), CORE_PAGE(&p->s.geom, 2), true);
+}
+
+/* The id straddles two lines: a fence more. */
+static int free_straddling(struct core_pool *p, struct pobj_lane *l)
+{
+	return pobj_lane_free(l, pobj_ref(20, 1), CORE_PAGE(&p->s.geom, 2) + 56, false);
+}
+
+static int publish_one(struct core_pool *p, struct pobj_lane *l)
+{
+	return pobj_lane_publish(l, 20, 0, 1 << 7);
+}
+
+/* With a free that is not retired. */
+static int publish_several(struct core_pool *p, struct pobj_lane *l)
+{
+	int err = free_one(p, l);
+
+	return err ? err : pobj_lane_publish(l, 20, 0, 3 << 7);
+}
+
+static int free_and_retire(struct core_pool *p, struct pobj_lane *l)
+{
+	int err = free_one(p, l);
+
+	return err ? err : pobj_lane_retire(l);
+}
+
+static int change_five(struct core_pool *p, struct pobj_lane *l)
+{
+	struct pobj_change w[5];
+
+	words_make(&p->s.geom, w, 5, 9);
+	return pobj_lane_change(l, w, 5, steps);
+}
+
+static int grow(struct core_pool *p, struct pobj_lane *l)
+{
+	return pobj_lane_grow(l, 5);
+}
+
+static int (*const operations[])(struct core_pool *p, struct pobj_lane *l) = {
+	allocate, free_one, free_straddling, publish_one, publish_several, free_and_retire,
+	change_five, grow,
+};
+
+static void prepare(SELF)
+{
+	core_pool_free(&self->p);
+	/* No extension lines of its own: the chain is read for each entry that needs them. */
+	core_pool_make(&self->p, 65536, 8, 2, 0);
+	core_nops(&self->p, 1, 3);
+	slab_make(&self->p, 0xf);
+	if (pobj_lane_take(&self->l, &self->p.m, self->g, 1, NULL) ||
+	    pobj_lane_grow(&self->l, 4))
+		abort();
+}
+
+/* Each fence of each operation fails, alone: the operation ends there, and stores no more. */
+TEST_F(lane, nothing_is_stored_behind_a_failed_fence)
+{
+	u64 total, n;
+	size_t i;
+
+	core_at_failure = core_alloc(65536);
+	for (i = 0; i < ARRAY_SIZE(operations); i++) {
+		prepare(self);
+		core_fences = 0;
+		ASSERT_EQ(0, operations[i](&self->p, &self->l));
+		total = core_fences;
+		ASSERT_LT(0, total);
+		for (n = 1; n <= total; n++) {
+			prepare(self);
+			core_fences = 0;
+			core_fence_fail = n;
+			EXPECT_EQ(-EIO, operations[i](&self->p, &self->l))
+				TH_LOG("operation %zu, fence %llu", i, (unsigned long long)n);
+			core_fence_fail = 0;
+			EXPECT_EQ(n, core_fences);
+			EXPECT_EQ(0, memcmp(core_at_failure, self->p.mem, 65536));
+		}
+	}
+	free(core_at_failure);
+}
+
+/* Each read of each operation fails, alone: told, and no word has changed. */
+TEST_F(lane, each_read_fails_once)
+{
+	u64 total, n, reads = 0, data, slab;
+	size_t i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(operations); i++) {
+		prepare(self);
+		data = CORE_PAGE(self->g, 0);
+		slab = pobj_geom_line(self->g, 20);
+		core_reads = 0;
+		ASSERT_EQ(0, operations[i](&self->p, &self->l));
+		total = core_reads;
+		reads += total;
+		for (n = 1; n <= total; n++) {
+			prepare(self);
+			core_set(&self->p, data, 4711);
+			core_reads = 0;
+			core_read_fail_once = n;
+			err = operations[i](&self->p, &self->l);
+			core_read_fail_once = 0;
+			/* What cannot be counted is no room. */
+			EXPECT_TRUE(err == -EIO || (operations[i] == change_five && err == -ENOSPC))
+				TH_LOG("operation %zu, read %llu: %d", i, (unsigned long long)n,
+				       err);
+			EXPECT_EQ(4711, core_get(&self->p, data));
+			/* Its free may have happened before. */
+			if (operations[i] != publish_several && operations[i] != free_and_retire)
+				EXPECT_EQ(0xf, core_get(&self->p, slab + 16));
+		}
+	}
+	EXPECT_LT(12, reads);
+}
+
+/* Words that cannot be read are not judged allowed. */
+TEST_F(lane, places_are_judged_by_what_was_read)
+{
+	u64 end, data, link, n, total;
+	bool ground;
+
+	prepare(self);
+	end = CORE_PAGE(self->g, self->g->page_cnt);
+	data = CORE_PAGE(self->g, 7);
+	EXPECT_EQ(0, pobj_lane_may_null(&self->p.m, self->g, data));
+	EXPECT_EQ(0, pobj_lane_may_null(&self->p.m, self->g, end - 16));
+	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, end - 8));
+	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, ~0ULL - 7));
+	/* Either half in a log. */
+	link = CORE_PAGE(self->g, 4);
+	EXPECT_EQ(-ENOENT, pobj_lane_may_null(&self->p.m, self->g, link));
+	EXPECT_EQ(-ENOENT, pobj_lane_may_null(&self->p.m, self->g, link - 8));
+	EXPECT_EQ(-ENOENT, pobj_lane_may_null(&self->p.m, self->g, link + 256 - 8));
+	for (n = 1; n <= 2; n++) {
+		core_reads = 0;
+		core_read_fail_once = n;
+		EXPECT_EQ(-EIO, pobj_lane_may_null(&self->p.m, self->g, data));
+	}
+	core_read_fail_once = 0;
+	core_reads = 0;
+	ASSERT_EQ(0, pobj_lane_may_undo(&self->p.m, self->g, 1, link, &ground));
+	total = core_reads;
+	for (n = 1; n <= total; n++) {
+		core_reads = 0;
+		core_read_fail_once = n;
+		EXPECT_EQ(-EIO, pobj_lane_may_undo(&self->p.m, self->g, 1, link, &ground));
+	}
+	core_read_fail_once = 0;
+}
+
+/* Operations that are refused: by count, by state, by place; and write nothing. */
+TEST_F(lane, refused)
+{
+	struct pobj_change c = { OBJECT(2), 1 };
+	u8 *before = core_alloc(65536);
+	u64 end;
+
+	prepare(self);
+	end = CORE_PAGE(self->g, self->g->page_cnt);
+	memcpy(before, self->p.mem, 65536);
+	EXPECT_EQ(-EINVAL, pobj_lane_apply(&self->l, steps, 0));
+	EXPECT_EQ(-EINVAL, pobj_lane_apply(&self->l, steps, POBJ_M_PACKED_MAX + 1));
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, &c, 1, steps));	/* it is allocated */
+	c.target = OBJECT(9);
+	c.value = 0;
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, &c, 1, steps));	/* it is free */
+	c.target = POBJ_M_TARGET_OBJECT | pobj_ref(50, POBJ_M_REF_LARGE);
+	c.value = 1;
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, &c, 1, steps));	/* large: by words */
+	c.target = OBJECT(16);
+	EXPECT_EQ(-EINVAL, pobj_lane_change(&self->l, &c, 1, steps));
+	EXPECT_EQ(-EINVAL, pobj_lane_free(&self->l, pobj_ref(20, 9), 0, true));
+	EXPECT_EQ(-EINVAL, pobj_lane_free(&self->l, pobj_ref(20, 16), 0, true));
+	EXPECT_EQ(-EINVAL, pobj_lane_free(&self->l, pobj_ref(20, 1), end - 8, true));
+	EXPECT_EQ(-EINVAL, pobj_lane_free(&self->l, pobj_ref(20, 1), CORE_PAGE(self->g, 4), true));
+	EXPECT_EQ(0, memcmp(before, self->p.mem, 65536));
+	/* And the same where it is right: without a destination, too. */
+	EXPECT_EQ(0, pobj_lane_free(&self->l, pobj_ref(20, 1), 0, true));
+	EXPECT_EQ(0xd, core_get(&self->p, pobj_geom_line(self->g, 20) + 16));
+	free(before);
+}
+
+/* P4: so near its last sequence no lane is taken. */
+TEST_F(lane, take_refuses_what_is_used_up)
+{
+	const u64 last = POBJ_M_SEQ_MAX - (1ULL << 40);
+	struct pobj_lane l;
+
+	core_nops(&self->p, 1, last);
+	EXPECT_EQ(0, pobj_lane_take(&l, &self->p.m, self->g, 1, NULL));
+	core_nops(&self->p, 1, last + 1);
+	EXPECT_EQ(-EUCLEAN, pobj_lane_take(&l, &self->p.m, self->g, 1, NULL));
 }
 
 TEST_F(lane, take_refuses_what_is_not_recovered)

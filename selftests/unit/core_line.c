@@ -377,6 +377,23 @@ TEST_F(line, heads_that_are_none)
 	}
 }
 
+/* Behind the last line there is data, which may look like one. */
+TEST_F(line, heads_beyond_the_pool)
+{
+	struct pobj_line l;
+	u64 head = 0, page;
+
+	for (page = self->g->page_cnt; page < self->g->page_cnt + 20; page++) {
+		if (pobj_geom_line(self->g, page) < self->g->data_off)
+			continue;
+		core_set(&self->p, pobj_geom_line(self->g, page) + 16, 256);
+		set(self, page, POBJ_M_LARGE, 0, 0, 1);
+		EXPECT_EQ(-ENOENT, pobj_line_head(&self->p.m, self->g, page, &l, &head));
+		set(self, page, POBJ_M_LOG, 0, 0, 1);
+		EXPECT_EQ(-ENOENT, pobj_line_head(&self->p.m, self->g, page, &l, &head));
+	}
+}
+
 /* ---- references -------------------------------------------------------------------------- */
 
 TEST_F(line, references)
@@ -393,6 +410,15 @@ TEST_F(line, references)
 		EXPECT_EQ(idx == 0 || idx == 15, o.allocated);
 	}
 	EXPECT_EQ(-EUCLEAN, pobj_object_find(&self->p.m, self->g, pobj_ref(24, 16), &o, NULL));
+	/* The object of a large span, in a slab or a log. */
+	EXPECT_EQ(-EUCLEAN, pobj_object_find(&self->p.m, self->g, pobj_ref(24, POBJ_M_REF_LARGE),
+					     &o, NULL));
+	set(self, 23, POBJ_M_LOG, 0, 0, 1);
+	EXPECT_EQ(-EUCLEAN, pobj_object_find(&self->p.m, self->g, pobj_ref(23, POBJ_M_REF_LARGE),
+					     &o, NULL));
+	core_read_bad_off = pobj_geom_line(self->g, 24);
+	EXPECT_EQ(-EIO, pobj_object_find(&self->p.m, self->g, pobj_ref(24, 0), &o, NULL));
+	core_read_bad_off = ~0ULL;
 	/* More objects than a line has bits for. */
 	slab(self, 40, 0, 65535, 16, 1);
 	for (idx = 0; idx < 65536; idx += 15)

@@ -6,6 +6,8 @@
 #include "kselftest_harness.h"
 #include "core_pool.h"
 
+#include "lib/core/object.h"
+
 #define BYTES	32768
 #define UNDO	POBJ_M_ENTRY_UNDO
 #define NOP	POBJ_M_ENTRY_NOP
@@ -356,6 +358,27 @@ TEST_F(recover, two_torn_slots)
 	EXPECT_EQ(POBJ_DIAG_LANE_CRC, self->f.diag);
 }
 
+/* In the first round slot 0 was never written, and may not be the second torn one either. */
+TEST_F(recover, two_torn_slots_of_the_first_round)
+{
+	u64 newest;
+
+	for (newest = 1; newest < 15; newest++) {
+		core_pool_free(&self->p);
+		core_pool_make(&self->p, BYTES, 8, 2, 2);
+		core_nops(&self->p, 0, newest);
+		core_set(&self->p, pobj_geom_slot(self->g, 0, newest + 1) + 48, 5);
+		ASSERT_TRUE(ends(self, 0));
+		core_pool_free(&self->p);
+		core_pool_make(&self->p, BYTES, 8, 2, 2);
+		core_nops(&self->p, 0, newest);
+		core_set(&self->p, pobj_geom_slot(self->g, 0, newest + 1) + 48, 5);
+		core_set(&self->p, pobj_geom_slot(self->g, 0, 16) + 48, 5);
+		ASSERT_TRUE(ends(self, -EUCLEAN));
+		ASSERT_EQ(POBJ_DIAG_LANE_CRC, self->f.diag);
+	}
+}
+
 /* Where lines tear, the next slot may have its new tag and not its words. */
 TEST_F(recover, torn_with_the_new_tag)
 {
@@ -559,6 +582,17 @@ TEST_F(recover, link_into_a_chunk)
 	EXPECT_EQ(page + 64, self->f.found);
 }
 
+/* A chunk is one page. */
+TEST_F(recover, chunk_of_two_pages)
+{
+	chunks(self, 0, 2);
+	undo_entry(self, 0, 1, 27);
+	core_set(&self->p, pobj_geom_line(self->g, 20),
+		 pobj_line_header(POBJ_M_LOG, POBJ_M_F_INTERNAL, 0, 2));
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	EXPECT_EQ(POBJ_DIAG_CHUNK, self->f.diag);
+}
+
 /* C4: a log page in nobody's chain is space lost. */
 TEST_F(recover, chunk_in_no_chain)
 {
@@ -708,6 +742,200 @@ TEST_F(recover, unreadable_at_each_read)
 		ASSERT_TRUE(words_are(self, 20, true));
 		ASSERT_EQ(0, core_problems(&self->p));
 	}
+}
+
+/*
+ * One of everything that recovery judges: words, words of the ground, objects of a slab to be
+ * undone, a small and a large object to be freed with their ids, and a superblock copy to be
+ * repaired.
+ */
+static void all_kinds(SELF)
+{
+	const u64 line = pobj_geom_line(self->g, 10), dest = CORE_PAGE(self->g, 2);
+
+	core_pool_free(&self->p);
+	core_pool_make(&self->p, BYTES, 8, 2, 2);
+	chunks(self, 1, 2);
+	core_set(&self->p, line, pobj_line_header(POBJ_M_SLAB, 0, 4, 64));
+	core_set(&self->p, line + 16, 0xb);
+	core_set(&self->p, pobj_geom_line(self->g, 12) + 16, 256);
+	core_set(&self->p, pobj_geom_line(self->g, 12),
+		 pobj_line_header(POBJ_M_LARGE, 0, 0, 1));
+	memset(self->p.mem + dest, 0, 32);
+	core_set(&self->p, dest, pobj_super_uuid_lo(&self->p.s));
+	core_set(&self->p, dest + 8, CORE_PAGE(self->g, 10));
+	core_set(&self->p, dest + 16, pobj_super_uuid_lo(&self->p.s));
+	core_set(&self->p, dest + 24, CORE_PAGE(self->g, 12));
+	core_slot(&self->p, 0, 1, POBJ_M_ENTRY_FREE, 0, 0,
+		  (u64[]){ pobj_ref(10, 0), dest }, 2);
+	core_slot(&self->p, 0, 2, POBJ_M_ENTRY_FREE, 0, 0,
+		  (u64[]){ pobj_ref(12, POBJ_M_REF_LARGE), dest + 16 }, 2);
+	core_slot(&self->p, 0, 3, UNDO, 2, 0,
+		  (u64[]){ POBJ_M_TARGET_OBJECT | pobj_ref(10, 3), 0,
+			   pobj_geom_line(self->g, 14), 0 }, 4);
+	core_set(&self->p, pobj_geom_line(self->g, 14) + 16, 256);
+	core_set(&self->p, pobj_geom_line(self->g, 14),
+		 pobj_line_header(POBJ_M_LARGE, 0, 0, 1));
+	self->t = CORE_PAGE(self->g, 5);
+	undo_entry(self, 1, 1, 20);
+	core_set32(&self->p, 4096 + 700, 1);
+}
+
+static bool all_kinds_hold(SELF)
+{
+	const u64 line = pobj_geom_line(self->g, 10), dest = CORE_PAGE(self->g, 2);
+
+	return words_are(self, 20, true) && core_get(&self->p, line + 16) == 0xb &&
+	       core_get(&self->p, line + 24) == 0x9 && !core_get(&self->p, dest) &&
+	       !core_get(&self->p, dest + 8) && !core_get(&self->p, dest + 16) &&
+	       !core_get(&self->p, dest + 24) &&
+	       !core_get(&self->p, pobj_geom_line(self->g, 12)) &&
+	       !core_get(&self->p, pobj_geom_line(self->g, 14)) && !core_problems(&self->p);
+}
+
+TEST_F(recover, all_kinds_at_once)
+{
+	all_kinds(self);
+	ASSERT_TRUE(ends(self, 0));
+	EXPECT_EQ(2, self->r.redone);
+	EXPECT_EQ(22, self->r.undone);
+	EXPECT_EQ(4, self->r.live);
+	EXPECT_EQ(1, self->r.repaired);
+	EXPECT_TRUE(all_kinds_hold(self));
+	EXPECT_TRUE(settled(self));
+}
+
+/* Each read fails in turn, alone: who went on with what was not read would not be stopped. */
+TEST_F(recover, unreadable_once)
+{
+	u64 n, total;
+	int err;
+
+	all_kinds(self);
+	core_reads = 0;
+	ASSERT_EQ(0, core_recover(&self->p, &self->r, &self->f));
+	total = core_reads;
+	ASSERT_GT(total, 80);
+	for (n = 1; n <= total; n++) {
+		all_kinds(self);
+		core_reads = 0;
+		core_read_fail_once = n;
+		err = core_recover(&self->p, &self->r, &self->f);
+		core_read_fail_once = 0;
+		/*
+		 * Of the superblock the damaged copy tells more than one that cannot be read, and
+		 * what cannot be read is not repaired.
+		 */
+		EXPECT_TRUE(n == 1 ? err == -EUCLEAN : err == -EIO ||
+			    (!err && (n == 2 || n > total - 32)))
+			TH_LOG("read %llu of %llu: %d", (unsigned long long)n,
+			       (unsigned long long)total, err);
+		ASSERT_EQ(0, core_recover(&self->p, &self->r, &self->f));
+		ASSERT_TRUE(all_kinds_hold(self));
+	}
+}
+
+/* Each fence fails in turn, alone: recovery ends there, stores no more, and can be repeated. */
+TEST_F(recover, nothing_is_stored_behind_a_failed_fence)
+{
+	u64 n, total;
+
+	core_at_failure = core_alloc(BYTES);
+	all_kinds(self);
+	core_fences = 0;
+	ASSERT_EQ(0, core_recover(&self->p, &self->r, &self->f));
+	total = core_fences;
+	ASSERT_EQ(4, total);
+	for (n = 1; n <= total; n++) {
+		all_kinds(self);
+		core_fences = 0;
+		core_fence_fail = n;
+		EXPECT_EQ(-EIO, core_recover(&self->p, &self->r, &self->f))
+			TH_LOG("fence %llu", (unsigned long long)n);
+		core_fence_fail = 0;
+		EXPECT_EQ(n, core_fences);
+		EXPECT_EQ(0, memcmp(core_at_failure, self->p.mem, BYTES));
+		ASSERT_EQ(0, core_recover(&self->p, &self->r, &self->f));
+		ASSERT_TRUE(all_kinds_hold(self));
+	}
+	free(core_at_failure);
+}
+
+/* Ids that a free must leave alone, and those of which only a half was nulled. */
+TEST_F(recover, ids_of_others_stay)
+{
+	const u64 ours = pobj_super_uuid_lo(&self->p.s), off = CORE_PAGE(self->g, 10);
+	const u64 dest = CORE_PAGE(self->g, 2);
+	const struct {
+		u64 uuid, off;
+		bool nulled;
+	} id[] = {
+		{ ours, off, true }, { 0, off, true }, { ours, 0, true }, { 0, 0, true },
+		{ ours + 1, off, false },		/* another pool's, at the same offset */
+		{ ours + 1, 0, false },
+		{ ours, off + 64, false },		/* another object's */
+		{ 0, off + 64, false }, { ours + 1, off + 64, false },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(id); i++) {
+		core_pool_free(&self->p);
+		core_pool_make(&self->p, BYTES, 8, 2, 2);
+		core_set(&self->p, pobj_geom_line(self->g, 10),
+			 pobj_line_header(POBJ_M_SLAB, 0, 4, 64));
+		core_set(&self->p, pobj_geom_line(self->g, 10) + 16, 3);
+		core_set(&self->p, dest, id[i].uuid);
+		core_set(&self->p, dest + 8, id[i].off);
+		core_slot(&self->p, 0, 1, POBJ_M_ENTRY_FREE, 0, 0,
+			  (u64[]){ pobj_ref(10, 0), dest }, 2);
+		ASSERT_TRUE(ends(self, 0));
+		EXPECT_EQ(id[i].nulled ? 0 : id[i].uuid, core_get(&self->p, dest))
+			TH_LOG("id %zu", i);
+		EXPECT_EQ(id[i].nulled ? 0 : id[i].off, core_get(&self->p, dest + 8));
+		EXPECT_EQ(1, core_get(&self->p, pobj_geom_line(self->g, 10) + 24));
+		EXPECT_TRUE(settled(self));
+	}
+}
+
+/* Of a free whose object no more exists, an id with offset 0 is not the object's. */
+TEST_F(recover, free_of_what_is_gone)
+{
+	const u64 ours = pobj_super_uuid_lo(&self->p.s), dest = CORE_PAGE(self->g, 2);
+
+	core_set(&self->p, dest, ours + 1);
+	core_set(&self->p, dest + 8, 0);
+	core_slot(&self->p, 0, 1, POBJ_M_ENTRY_FREE, 0, 0, (u64[]){ pobj_ref(10, 3), dest }, 2);
+	ASSERT_TRUE(ends(self, 0));
+	EXPECT_EQ(ours + 1, core_get(&self->p, dest));
+	EXPECT_EQ(1, self->r.redone);
+	EXPECT_TRUE(settled(self));
+}
+
+/* Large objects are undone by their header word: by name they are refused. */
+TEST_F(recover, objects_that_cannot_be_undone)
+{
+	u64 word[2] = { POBJ_M_TARGET_OBJECT | pobj_ref(10, POBJ_M_REF_LARGE), 1 };
+
+	core_set(&self->p, pobj_geom_line(self->g, 10) + 16, 256);
+	core_set(&self->p, pobj_geom_line(self->g, 10),
+		 pobj_line_header(POBJ_M_LARGE, 0, 0, 1));
+	core_slot(&self->p, 0, 1, UNDO, 1, 0, word, 2);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	word[1] = 0;
+	core_slot(&self->p, 0, 1, UNDO, 1, 0, word, 2);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	/* A state that is neither. */
+	core_set(&self->p, pobj_geom_line(self->g, 10),
+		 pobj_line_header(POBJ_M_SLAB, 0, 4, 64));
+	core_set(&self->p, pobj_geom_line(self->g, 10) + 16, 0);
+	word[0] = POBJ_M_TARGET_OBJECT | pobj_ref(10, 3);
+	word[1] = 2;
+	core_slot(&self->p, 0, 1, UNDO, 1, 0, word, 2);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	word[1] = 1;
+	core_slot(&self->p, 0, 1, UNDO, 1, 0, word, 2);
+	EXPECT_TRUE(ends(self, 0));
+	EXPECT_EQ(8, core_get(&self->p, pobj_geom_line(self->g, 10) + 24));
 }
 
 /* A place that cannot be read is told as such, and before anything is changed. */

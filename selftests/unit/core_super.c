@@ -397,6 +397,76 @@ TEST_F(super, absence_and_presence)
 	free(s);
 }
 
+/* A read that fails may have brought anything, even what was looked for. */
+static int misleading_read(const struct pobj_media *m, void *dst, u64 off, u64 len)
+{
+	const __le64 magic = cpu_to_le64(POBJ_M_MAGIC);
+
+	memset(dst, 0, len);
+	memcpy(dst, &magic, len < sizeof(magic) ? len : sizeof(magic));
+	return -EIO;
+}
+
+TEST_F(super, what_failed_to_be_read_is_not_there)
+{
+	self->p.m.read = misleading_read;
+	EXPECT_FALSE(pobj_super_present(&self->p.m));
+}
+
+/* Each read fails, alone. One copy is enough, but not one that cannot be read again. */
+TEST_F(super, unreadable_once)
+{
+	struct pobj_super *s = malloc(sizeof(*s));
+	u64 n;
+
+	for (n = 1; n <= 3; n++) {
+		core_reads = 0;
+		core_read_fail_once = n;
+		EXPECT_EQ(n < 3 ? 0 : -EIO, pobj_super_load(&self->p.m, s, NULL));
+		if (n < 3)
+			EXPECT_EQ(n, s->bad_copies);
+	}
+	core_read_fail_once = 0;
+	free(s);
+}
+
+/* Each fence of format and repair fails, alone: they end there, and store no more. */
+TEST_F(super, nothing_is_stored_behind_a_failed_fence)
+{
+	struct pobj_format_args a = { .geom = self->p.s.geom, .layout = "again" };
+	struct pobj_super *s = malloc(sizeof(*s));
+	u64 n;
+
+	core_at_failure = core_alloc(self->p.bytes);
+	memset(a.uuid, 9, sizeof(a.uuid));
+	for (n = 1; n <= 4; n++) {
+		core_fences = 0;
+		core_fence_fail = n;
+		EXPECT_EQ(-EIO, pobj_super_format(&self->p.m, &a))
+			TH_LOG("fence %llu", (unsigned long long)n);
+		EXPECT_EQ(n, core_fences);
+		EXPECT_EQ(0, memcmp(core_at_failure, self->p.mem, self->p.bytes));
+	}
+	core_fence_fail = 0;
+	ASSERT_EQ(0, pobj_super_format(&self->p.m, &a));
+	self->p.mem[100] ^= 1;
+	ASSERT_EQ(0, pobj_super_load(&self->p.m, s, NULL));
+	core_fences = 0;
+	core_fence_fail = 1;
+	EXPECT_EQ(-EIO, pobj_super_repair(&self->p.m, s));
+	EXPECT_EQ(1, s->bad_copies);
+	core_fence_fail = 0;
+	EXPECT_EQ(0, pobj_super_repair(&self->p.m, s));
+	EXPECT_EQ(0, s->bad_copies);
+	/* Nothing is bad: nothing is written. */
+	core_fences = 0;
+	core_flushes = 0;
+	EXPECT_EQ(0, pobj_super_repair(&self->p.m, s));
+	EXPECT_EQ(0, core_fences + core_flushes);
+	free(core_at_failure);
+	free(s);
+}
+
 /* Both copies whole, with the same sequence, and yet different: one has to give way. */
 TEST_F(super, equal_sequences_differ)
 {
