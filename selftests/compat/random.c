@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #include "compat.h"
+#include "rounds.h"
 
 #define OPS		200000
 #define TYPES		5
@@ -423,11 +424,12 @@ static void free_all(struct model *m)
 
 TEST_F_TIMEOUT(random, operations, 240)
 {
+	const size_t ops = rounds(OPS);
 	struct model *m = self->m;
 	PMEMoid o = OID_NULL;
 	size_t i;
 
-	for (i = 1; i <= OPS && !m->wrong[0]; i++) {
+	for (i = 1; i <= ops && !m->wrong[0]; i++) {
 		random_op(m);
 		if (i % 20000 == 0)
 			ASSERT_TRUE(all_there(m))
@@ -443,7 +445,8 @@ TEST_F_TIMEOUT(random, operations, 240)
 	}
 	EXPECT_STREQ("", m->wrong);
 	TH_LOG("%zu objects, %zu times full", m->cnt, m->full);
-	EXPECT_GE(m->full, variant->full_min);
+	if (ops == OPS)	/* else it may not have got there */
+		EXPECT_GE(m->full, variant->full_min);
 	EXPECT_LE(m->full, variant->full_max);
 	free_all(m);
 	EXPECT_STREQ("", m->wrong);

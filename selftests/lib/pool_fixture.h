@@ -14,7 +14,7 @@
 
 FIXTURE(pool) {
 	PMEMobjpool *pop;
-	const char *path;
+	char *path;
 };
 
 FIXTURE_SETUP(pool)
@@ -27,6 +27,7 @@ FIXTURE_SETUP(pool)
 
 FIXTURE_TEARDOWN(pool)
 {
+	free(self->path);
 	files_remove();
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "pool_fixture.h"
+#include "rounds.h"
 #include "lib/core/line.h"
 #include "lib/heap.h"
 
@@ -374,7 +375,7 @@ TEST_F(pool, lines_that_cannot_be)
 	for (off = 0; off < pobj_geom_data_bytes(&geom); off += 4096)
 		next_of(geom.data_off + off);
 	end = geom.data_off + pobj_geom_data_bytes(&geom);
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < rounds(200); round++) {
 		for (i = 0; i < 400; i++) {
 			page = random_of(&state) % (i % 2 ? 200 : geom.page_cnt);
 			w = (u64 *)line_of(page);
@@ -568,7 +569,8 @@ TEST_F(pool, others_change_it)
 		c[i] = (struct churner){ self->pop, stop, i + 1 };
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, churn_thread, &c[i]));
 	}
-	for (all = 0; all < 300 || __atomic_load_n(&stop[1], __ATOMIC_RELAXED) < 3000; all++) {
+	for (all = 0; all < rounds(300) ||
+	     __atomic_load_n(&stop[1], __ATOMIC_RELAXED) < rounds(3000); all++) {
 		n = 0;
 		last = OID_NULL;
 		POBJ_FOREACH(self->pop, it) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "pool_fixture.h"
+#include "rounds.h"
 #include "lib/heap.h"
 
 #define LISTS		3
@@ -145,7 +146,7 @@ TEST_F(pool, as_the_model)
 	r = root_of(self->pop);
 	ASSERT_NE(NULL, r);
 	memset(model, 0, sizeof(model));
-	for (i = 0; i < 6000; i++) {
+	for (i = 0; i < rounds(6000); i++) {
 		list = random_of(&state) % LISTS;
 		m = &model[list];
 		at = m->cnt ? random_of(&state) % m->cnt : 0;
@@ -694,7 +695,7 @@ TEST_F(pool, killed)
 	pmemobj_close(self->pop);
 	ready = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, ready);
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < rounds(200); round++) {
 		*ready = 0;
 		pid = fork();
 		ASSERT_LE(0, pid);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "pool_fixture.h"
+#include "rounds.h"
 
 struct root {
 	PMEMmutex mutex;
@@ -406,7 +407,7 @@ TEST_F(pool, seven_sessions_read_at_once)
 
 /* ---- exclusion ----------------------------------------------------------------------------- */
 
-#define ROUNDS	20000
+#define ROUNDS	(rounds_least(20000, 8) / 8 * 8)
 
 static void *count(void *arg)
 {
@@ -753,7 +754,7 @@ TEST_F(pool, fresh_whatever_is_there)
 	EXPECT_EQ(0, all_are_fresh());
 	for (k = 0; k < 3; k++)
 		memcpy(held[k], words[k], 64);
-	for (round = 0; round < 2000; round++) {
+	for (round = 0; round < rounds(2000); round++) {
 		for (k = 0; k < 3; k++) {
 			for (i = 0; i < 8; i++) {
 				x ^= x << 13;

@@ -15,6 +15,7 @@
 
 #include "kselftest_harness.h"
 #include "files.h"
+#include "rounds.h"
 #include "libpmemobj.h"
 #include "pobj.h"
 
@@ -30,7 +31,7 @@
 
 #define TURNS		8
 #define STEPS		4000		/* of a thread in a turn */
-#define KILLS		50
+#define KILLS		(rounds_least(50, 10) / 10 * 10)
 
 struct root {
 	PMEMoid slot[SLOTS];
@@ -378,7 +379,7 @@ static void *take_turns(void *arg)
 	for (turn = 0; turn < TURNS; turn++) {
 		/* In the next turn somebody else works on this part. */
 		part = (w->process * THREADS + w->thread + turn * 5) % PARTS;
-		for (i = 0; i < STEPS && !stop(); i++)
+		for (i = 0; i < rounds(STEPS) && !stop(); i++)
 			step(w, part);
 		pthread_barrier_wait(&shared->turn);
 	}

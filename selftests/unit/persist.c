@@ -13,9 +13,11 @@
 #include "lib/persist.h"
 #include "libpmemobj/base.h"
 #include "kselftest_harness.h"
+#include "rounds.h"
 
 #define PAGE	4096UL
 #define MAX_LEN	600
+#define LEN_STEP	((size_t)rounds_stride(MAX_LEN))
 
 /* ---- msync as the library calls it: the program's own symbol goes before libc's ----------- */
 
@@ -180,7 +182,7 @@ TEST_F_TIMEOUT(copies, from_elsewhere, 120)
 	size_t to, len;
 
 	for (to = 0; to <= 64; to += variant->align_step)
-		for (len = 0; len <= MAX_LEN; len++) {
+		for (len = 0; len <= MAX_LEN; len += LEN_STEP) {
 			size_t from = (to * 7 + len) % 64;
 
 			ASSERT_EQ(-1, differing(&self->m, self->mem, 64 + to, 2 * ROOM + from, len))
@@ -197,7 +199,7 @@ TEST_F_TIMEOUT(copies, over_its_source, 120)
 
 	for (to = 0; to < 64; to += variant->align_step)
 		for (i = 0; i < ARRAY_SIZE(gaps); i++)
-			for (len = to % 13; len <= MAX_LEN; len += 13) {
+			for (len = to % 13; len <= MAX_LEN; len += 13 * LEN_STEP) {
 				size_t lo = 64 + to, hi = lo + gaps[i];
 
 				ASSERT_EQ(-1, differing(&self->m, self->mem, hi, lo, len))
@@ -213,7 +215,7 @@ TEST_F_TIMEOUT(copies, fill, 120)
 	size_t to, len;
 
 	for (to = 0; to <= 64; to += variant->align_step)
-		for (len = 0; len <= MAX_LEN; len++)
+		for (len = 0; len <= MAX_LEN; len += LEN_STEP)
 			ASSERT_EQ(-1, differing(&self->m, self->mem, 64 + to, -1, len))
 				TH_LOG("to %zu len %zu", to, len);
 }
@@ -233,7 +235,7 @@ TEST_F(copies, stay_inside)
 		ASSERT_EQ(0, mprotect(dst + i * PAGE, PAGE, PROT_NONE));
 	}
 	self->m.base = dst + PAGE;
-	for (len = 0; len <= MAX_LEN; len++)
+	for (len = 0; len <= MAX_LEN; len += LEN_STEP)
 		for (i = 0; i < ARRAY_SIZE(all_flags); i++) {
 			pobj_persist_move(&self->m, dst + 2 * PAGE - len, src + 2 * PAGE - len, len,
 					  all_flags[i]);
@@ -393,7 +395,7 @@ TEST(flush_of_any_range_on_any_medium)
 		ASSERT_NE(NULL, p);
 		/* The line of offset PAGE is a fault on no medium: it is not touched. */
 		for (at = 0; at <= 130; at++)
-			for (len = 0; len <= 200; len++) {
+			for (len = 0; len <= 200; len += LEN_STEP) {
 				m.flush(&m, p + at, len);
 				m.flush(&m, p + PAGE - at, len < at ? len : at);
 			}

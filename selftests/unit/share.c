@@ -14,6 +14,7 @@
 
 #include "kselftest_harness.h"
 #include "files.h"
+#include "rounds.h"
 #include "libpmemobj.h"
 #include "pobj.h"
 
@@ -619,7 +620,7 @@ TEST_F_TIMEOUT(share, writer_killed_at_random, 120)
 	pid_t pid;
 
 	pmemobj_close(self->pop);
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < rounds(200); round++) {
 		unlink(path);
 		self->pop = pmemobj_create(path, "share", MIN, 0600);
 		ASSERT_NE(NULL, self->pop);
