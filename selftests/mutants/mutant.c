@@ -7,10 +7,10 @@
 
 #include "selftests/mutants/mutant.h"
 
-static unsigned char unseen[POBJ_MUTANTS_MAX];
+static unsigned int unseen[POBJ_MUTANTS_MAX];
 
 unsigned int pobj_mutant;
-unsigned char *pobj_mutant_seen = unseen;
+unsigned int *pobj_mutant_seen = unseen;
 
 /* Before anything of the library runs. Children share the map: they inherit it, or open it anew. */
 __attribute__((constructor(101))) static void mutant_init(void)
@@ -26,7 +26,7 @@ __attribute__((constructor(101))) static void mutant_init(void)
 	fd = open(file, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		abort();
-	map = mmap(NULL, POBJ_MUTANTS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	map = mmap(NULL, sizeof(unseen), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (map == MAP_FAILED)
 		abort();
