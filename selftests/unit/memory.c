@@ -24,6 +24,15 @@ static int note_fence(const struct pobj_media *m)
 	return fence_result;
 }
 
+static bool flushed_was(const void *p, u64 len)
+{
+	const bool was = flushed == p && flushed_len == len;
+
+	flushed = NULL;
+	flushed_len = 0;
+	return was;
+}
+
 FIXTURE(memory) {
 	struct pobj_pool *p;
 	PMEMobjpool *pop;
@@ -56,9 +65,9 @@ TEST_F(memory, persist_is_flush_and_one_fence)
 	pmemobj_persist(self->pop, self->mem + 5, 100);
 	EXPECT_EQ(1, flushes);
 	EXPECT_EQ(1, fences);
-	EXPECT_EQ(self->mem + 5, flushed);
-	EXPECT_EQ(100, flushed_len);
-	pmemobj_flush(self->pop, self->mem, 8);
+	EXPECT_TRUE(flushed_was(self->mem + 5, 100));
+	pmemobj_flush(self->pop, self->mem, 200);
+	EXPECT_TRUE(flushed_was(self->mem, 200));
 	EXPECT_EQ(2, flushes);
 	EXPECT_EQ(1, fences);
 	pmemobj_drain(self->pop);
@@ -71,9 +80,11 @@ TEST_F(memory, flags_without_a_copy)
 	unsigned int flag;
 
 	EXPECT_EQ(0, pmemobj_xpersist(self->pop, self->mem, 8, 0));
-	EXPECT_EQ(0, pmemobj_xpersist(self->pop, self->mem, 8, PMEMOBJ_F_RELAXED));
+	EXPECT_EQ(0, pmemobj_xpersist(self->pop, self->mem + 1, 300, PMEMOBJ_F_RELAXED));
+	EXPECT_TRUE(flushed_was(self->mem + 1, 300));
 	EXPECT_EQ(0, pmemobj_xflush(self->pop, self->mem, 8, 0));
-	EXPECT_EQ(0, pmemobj_xflush(self->pop, self->mem, 8, PMEMOBJ_F_RELAXED));
+	EXPECT_EQ(0, pmemobj_xflush(self->pop, self->mem + 2, 400, PMEMOBJ_F_RELAXED));
+	EXPECT_TRUE(flushed_was(self->mem + 2, 400));
 	EXPECT_EQ(4, flushes);
 	EXPECT_EQ(2, fences);
 	for (flag = 1; flag != PMEMOBJ_F_RELAXED; flag <<= 1) {
@@ -113,9 +124,12 @@ TEST_F(memory, copies_return_dest_and_drain_by_flags)
 		memset(src, i + 1, sizeof(src));
 		EXPECT_EQ(d, pmemobj_memcpy(self->pop, d, src, 100, expected[i].flags));
 		EXPECT_EQ(0, memcmp(d, src, 100));
+		EXPECT_EQ(expected[i].flushes, flushed_was(d, 100));
 		EXPECT_EQ(d + 1, pmemobj_memmove(self->pop, d + 1, d, 100, expected[i].flags));
 		EXPECT_EQ(0, memcmp(d + 1, src, 100));
+		EXPECT_EQ(expected[i].flushes, flushed_was(d + 1, 100));
 		EXPECT_EQ(d, pmemobj_memset(self->pop, d, 0, 100, expected[i].flags));
+		EXPECT_EQ(expected[i].flushes, flushed_was(d, 100));
 		EXPECT_EQ(0, d[0] | d[99]);
 		EXPECT_EQ((int)i + 1, d[100]);
 		EXPECT_EQ(3 * expected[i].flushes, flushes);

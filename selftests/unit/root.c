@@ -129,6 +129,22 @@ TEST_F(pool, constructor)
 	EXPECT_EQ(1, pmemobj_check(self->path, NULL));
 }
 
+/* What a cancelled one had is free at once: most of the pool, many times. */
+TEST_F(pool, cancelled_and_free)
+{
+	struct construction c;
+	int i;
+
+	CREATE();
+	for (i = 0; i < 5; i++) {
+		c = (struct construction){ .size = 5 << 20, .result = i < 4 };
+		EXPECT_EQ(i < 4, OID_IS_NULL(pmemobj_root_construct(self->pop, c.size, construct,
+								    &c)));
+		EXPECT_EQ(1, c.calls);
+	}
+	pmemobj_close(self->pop);
+}
+
 /* A constructor that asks for the root would wait for itself: it is told. */
 TEST_F(pool, in_its_constructor)
 {
