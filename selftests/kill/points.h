@@ -11,6 +11,11 @@
  *
  * In the bulk, which is what objects hold, only the first of several stores to a page counts.
  *
+ * That they are alike is what this rests on, so it is tried, too: the process can be killed any
+ * number of instructions after a point. From the point on the trap flag stays set, in all threads
+ * that come by. Instructions of these wrappers count, and one right after a system call is taken
+ * with it. Whoever comes to the next point first is killed there.
+ *
  * The kill is a SIGKILL like any other. The kernel ends the process before it goes on.
  */
 #ifndef SELFTESTS_POINTS_H
@@ -24,6 +29,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -31,6 +37,18 @@
 #define POINTS_RANGES	16
 #define POINTS_PAGE	4096UL
 #define TRAP_FLAG	0x100L		/* in EFLAGS: trap after the next instruction */
+
+/**
+ * struct points_death - where a process was killed
+ * @point: points passed before
+ * @stepped: instructions since then
+ * @length: instructions since points.kill_at; @point tells whether those were all
+ */
+struct points_death {
+	uint64_t point;
+	uint64_t stepped;
+	uint64_t length;
+};
 
 static struct {
 	struct {
@@ -45,6 +63,10 @@ static struct {
 	bool armed;
 	uint64_t done;			/* points passed */
 	uint64_t kill_at;
+	uint64_t kill_after;		/* instructions after that point */
+	bool stepping;			/* that point is passed */
+	uint64_t stepped;		/* instructions since */
+	struct points_death *death;
 } points;
 
 static bool points_hold(const char *p)
@@ -69,17 +91,59 @@ static void points_protect(int prot)
 	}
 }
 
-static void point(void)
+static void __attribute__((noreturn)) points_die(uint64_t point, uint64_t stepped)
 {
-	if (!points.armed)
-		return;
-	if (points.done++ != points.kill_at)
-		return;
+	points.death->point = point;
+	points.death->stepped = stepped;
+	points.death->length = points.stepped;
 	/* The kernel marks the locks of the dead, and must be able to. */
 	points_protect(PROT_READ | PROT_WRITE);
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();
+}
+
+static void point(void)
+{
+	uint64_t at;
+
+	if (!points.armed)
+		return;
+	at = points.done++;
+	if (points.stepping)
+		points_die(at, 0);
+	if (at != points.kill_at)
+		return;
+	if (!points.kill_after)
+		points_die(at, 0);
+	points.stepping = true;
+}
+
+/* The calling thread's instructions count from here on, if any do. */
+static void points_step(void)
+{
+	if (__atomic_load_n(&points.stepping, __ATOMIC_SEQ_CST))
+		__asm__ volatile("sub $128, %%rsp\n\t"
+				 "pushf\n\t"
+				 "orl %0, (%%rsp)\n\t"
+				 "popf\n\t"
+				 "sub $-128, %%rsp" : : "i" (TRAP_FLAG) : "memory", "cc");
+}
+
+/*
+ * The instruction at hand is about to block all signals, as those who make and end threads do. A
+ * trap that is blocked would end the process, so it is left out.
+ */
+static void points_stay_awake(greg_t *gregs)
+{
+	static __thread uint64_t set;
+	const unsigned char *next = (const unsigned char *)gregs[REG_RIP];
+
+	if (next[0] != 0x0f || next[1] != 0x05 || gregs[REG_RAX] != SYS_rt_sigprocmask ||
+	    gregs[REG_RDI] == SIG_UNBLOCK || !gregs[REG_RSI])
+		return;
+	set = *(const uint64_t *)gregs[REG_RSI] & ~(1ULL << (SIGTRAP - 1));
+	gregs[REG_RSI] = (greg_t)&set;
 }
 
 static bool points_in_bulk(const char *page)
@@ -107,11 +171,12 @@ static void points_fault(int sig, siginfo_t *info, void *context)
 
 static void points_trap(int sig, siginfo_t *info, void *context)
 {
-	ucontext_t *uc = context;
+	greg_t *gregs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const bool store = points.opened;
+	uint64_t stepped;
 
 	(void)sig;
 	(void)info;
-	uc->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 	for (; points.opened; points.opened--) {
 		char *page = points.open[points.opened - 1];
 
@@ -120,16 +185,32 @@ static void points_trap(int sig, siginfo_t *info, void *context)
 		else if (points_hold(page))
 			mprotect(page, POINTS_PAGE, PROT_READ);
 	}
-	point();
+	if (store) {
+		point();
+	} else if (points.armed && points.stepping) {
+		stepped = __atomic_add_fetch(&points.stepped, 1, __ATOMIC_SEQ_CST);
+		if (stepped == points.kill_after)
+			points_die(points.kill_at, stepped);
+	}
+	gregs[REG_EFL] &= ~TRAP_FLAG;
+	if (points.armed && points.stepping) {
+		gregs[REG_EFL] |= TRAP_FLAG;
+		points_stay_awake(gregs);
+	}
 }
 
-/* In a child, before it opens anything: be killed at point @kill_at after points_arm(). */
-static void points_begin(uint64_t kill_at)
+/*
+ * In a child, before it opens anything: be killed @after instructions after point @kill_at, counted
+ * from points_arm() on, and tell @death where that was.
+ */
+static void points_begin(uint64_t kill_at, uint64_t after, struct points_death *death)
 {
 	struct sigaction act = { .sa_sigaction = points_fault, .sa_flags = SA_SIGINFO };
 
 	memset(&points, 0, sizeof(points));
 	points.kill_at = kill_at;
+	points.kill_after = after;
+	points.death = death;
 	sigaction(SIGSEGV, &act, NULL);
 	act.sa_sigaction = points_trap;
 	sigaction(SIGTRAP, &act, NULL);
@@ -140,12 +221,14 @@ static void points_arm(void)
 	points.armed = true;
 	points_protect(PROT_READ);
 	point();			/* 0: nothing was changed so far */
+	points_step();
 }
 
 /* Returns how many points there were. */
 static uint64_t points_disarm(void)
 {
 	points.armed = false;
+	points.death->length = points.stepped;
 	points_protect(PROT_READ | PROT_WRITE);
 	return points.done;
 }
@@ -200,6 +283,7 @@ int __wrap_fcntl(int fd, int cmd, ...)
 	va_end(args);
 	ret = __real_fcntl(fd, cmd, arg);
 	point();
+	points_step();
 	return ret;
 }
 
@@ -211,6 +295,7 @@ int __wrap_##call args								\
 	int ret = __real_##call(__VA_ARGS__);					\
 										\
 	point();								\
+	points_step();								\
 	return ret;								\
 }
 

@@ -9,6 +9,12 @@
  *	all that there was is given back: no slab stays, no page
  *
  * An operation of several calls may have happened up to one of them.
+ *
+ * Kills at the instructions between two points must leave what a kill at the first one does: the
+ * variant "instructions" tries some. POBJ_KILL_EVERY=1 makes the whole program do that and nothing
+ * else, at each instruction of each operation; POBJ_KILL_SHARDS=2: in so many processes.
+ * Where nothing is stored for more than POBJ_KILL_BOUND instructions it takes longer and longer
+ * steps. Then it prints the score (score.h).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -24,6 +30,7 @@
 #include "pobj.h"
 #include "pool_fixture.h"
 #include "points.h"
+#include "score.h"
 
 #define DESTS	16
 #define WORDS	128
@@ -90,6 +97,8 @@ static struct stage {
 	char text[AUDIT_TEXT];		/* what went wrong in a child */
 	uint64_t points;
 	int victim;			/* 1: who is to be reaped was killed; 0: it ended */
+	struct points_death death;
+	struct points_death victim_death;
 } *stage;
 
 /* Who has the pool open: the survivor in the test, or the child that is to die. */
@@ -270,12 +279,18 @@ static void hand_clear(struct hand *h)
 
 /* ---- a child that dies -------------------------------------------------------------------- */
 
-static void kid(const struct op *op, uint64_t kill_at)
+/* Where to die: @after instructions after a point. */
+struct place {
+	uint64_t point;
+	uint64_t after;
+};
+
+static void kid(const struct op *op, struct place at, struct points_death *death)
 {
 	struct hand *h = calloc(1, sizeof(*h));
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	points_begin(kill_at);
+	points_begin(at.point, at.after, death);
 	if (op->prologue) {
 		hand_open(h);
 		hand_root(h);
@@ -303,12 +318,12 @@ static int kid_wait(pid_t pid)
 	return -1;
 }
 
-static int kid_run(const struct op *op, uint64_t kill_at)
+static int kid_run(const struct op *op, struct place at, struct points_death *death)
 {
 	pid_t pid = fork();
 
 	if (!pid)
-		kid(op, kill_at);
+		kid(op, at, death);
 	return kid_wait(pid);
 }
 
@@ -500,9 +515,13 @@ static void clean(void)
 /* Of one test. */
 static struct {
 	char text[AUDIT_TEXT];
+	uint64_t deaths;	/* or ends */
 	uint64_t kills;
 	uint64_t stride;
+	uint64_t every;		/* instruction; 0: points only */
+	uint64_t bound;
 	int64_t room;		/* objects that a new pool holds */
+	struct score_row *row;
 } tally;
 
 FIXTURE(step) {
@@ -511,11 +530,20 @@ FIXTURE(step) {
 
 FIXTURE_VARIANT(step) {
 	const char *force;	/* PMEM_IS_PMEM_FORCE */
-	uint64_t stride;
+	uint64_t stride;	/* of points */
+	uint64_t every;		/* instruction between them */
 };
 
 FIXTURE_VARIANT_ADD(step, memory) { .force = NULL, .stride = 1 };
 FIXTURE_VARIANT_ADD(step, flushed) { .force = "1", .stride = 5 };
+FIXTURE_VARIANT_ADD(step, instructions) { .force = NULL, .stride = 17, .every = 97 };
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
 
 #define ROOM_SIZE	1000		/* of the objects that the pool is filled with */
 #define ROOM_IN_PAGE	4U
@@ -524,8 +552,12 @@ FIXTURE_SETUP(step)
 {
 	if (variant->force)
 		setenv("PMEM_IS_PMEM_FORCE", variant->force, 1);
-	tally.kills = 0;
-	tally.stride = variant->stride;
+	memset(&tally, 0, sizeof(tally));
+	tally.stride = score ? 1 : variant->stride;
+	tally.every = variant->every;
+	if (score && tally.every)
+		tally.every = number("POBJ_KILL_EVERY", 1);
+	tally.bound = number("POBJ_KILL_BOUND", 1000);
 	stage = __real_mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, stage);
@@ -547,10 +579,18 @@ FIXTURE_TEARDOWN(step)
 	files_remove();
 }
 
+static const char *where(void)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "point %llu + %llu instructions",
+		 (unsigned long long)stage->death.point, (unsigned long long)stage->death.stepped);
+	return text;
+}
+
 #define AUDIT(a)								\
 	EXPECT_EQ(0, audit_pool(me.pop, &(a)))					\
-		TH_LOG("point %llu: %u violations; %s",				\
-		       (unsigned long long)kill_at, (a).violations, (a).text)
+		TH_LOG("%s: %u violations; %s", where(), (a).violations, (a).text)
 
 /* Close, check, open. */
 static void reopen(struct __test_metadata *_metadata)
@@ -564,9 +604,19 @@ static void reopen(struct __test_metadata *_metadata)
 	hand_root(&me);
 }
 
-/* What must hold after @op was cut off at @kill_at, or came to its end, and was reaped. */
-static void judge(struct __test_metadata *_metadata, const struct op *op, uint64_t kill_at,
-		  bool killed)
+/* What a death left: before the dead were reaped, beside what was there before; and after. */
+struct trace {
+	struct audit_shape shape;
+	uint64_t slabs;
+	uint64_t larges;
+	uint64_t objects;
+	int outcome;
+	int groups;
+};
+
+/* What must hold after @op was cut off, or came to its end, and was reaped. */
+static void judge(struct __test_metadata *_metadata, const struct op *op, bool killed,
+		  struct trace *trace)
 {
 	unsigned int groups;
 	char text[AUDIT_TEXT];
@@ -578,44 +628,194 @@ static void judge(struct __test_metadata *_metadata, const struct op *op, uint64
 	EXPECT_EQ(1, a.sessions);
 	outcome = op_outcome(op, text, &groups);
 	EXPECT_LE(0, outcome)
-		TH_LOG("point %llu: %s", (unsigned long long)kill_at, text);
-	if (!kill_at && !op->reaps)
+		TH_LOG("%s: %s", where(), text);
+	if (killed && !stage->death.point && !op->reaps)
 		EXPECT_EQ(0, outcome);
 	if (!killed && !op->reaps)
 		EXPECT_EQ(groups, outcome);
+	trace->slabs = a.slabs;
+	trace->larges = a.larges;
+	trace->objects = a.objects;
+	trace->outcome = outcome;
+	trace->groups = (int)groups;
 	go_on();
 	AUDIT(a);
 	clean();
 	AUDIT(a);
 	EXPECT_EQ(0, a.objects);
 	EXPECT_EQ(0, a.slabs)
-		TH_LOG("point %llu: slabs are left", (unsigned long long)kill_at);
+		TH_LOG("%s: slabs are left", where());
 	EXPECT_EQ(1, a.larges);
 }
 
 /* One death. Returns whether it was one. */
-static bool die(struct __test_metadata *_metadata, const struct op *op,
-		uint64_t kill_at)
+static bool die(struct __test_metadata *_metadata, const struct op *op, struct place at,
+		struct trace *trace)
 {
+	struct audit_shape before;
+	uint64_t *word = (uint64_t *)&trace->shape;
+	unsigned int i;
 	int killed;
 
 	stage->text[0] = 0;
+	memset(trace, 0, sizeof(*trace));
 	if (op->setup)
 		op->setup(&me);
-	if (op->alone)
+	if (op->alone) {
 		pmemobj_close(me.pop);
-	killed = kid_run(op, kill_at);
+	} else {
+		/* What is known of the pages is no part of what the dead leave. */
+		if (tally.every)
+			pobj_span_build(pobj_pool_raw(me.pop)->heap, 0,
+					pobj_pool_raw(me.pop)->heap->g->page_cnt);
+		audit_shape(me.pop, &before);
+	}
+	killed = kid_run(op, at, &stage->death);
 	ASSERT_LE(0, killed)
-		TH_LOG("point %llu: %s", (unsigned long long)kill_at, stage->text);
-	if (op->alone)
+		TH_LOG("point %llu + %llu instructions: %s", (unsigned long long)at.point,
+		       (unsigned long long)at.after, stage->text);
+	if (op->alone) {
 		hand_open(&me);
+	} else {
+		audit_shape(me.pop, &trace->shape);
+		for (i = 0; i < sizeof(before) / sizeof(*word); i++)
+			word[i] -= ((uint64_t *)&before)[i];
+	}
 	ASSERT_LE(0, pobj_session_reap(pobj_pool_raw(me.pop)))
-		TH_LOG("point %llu: %s", (unsigned long long)kill_at, pmemobj_errormsg());
-	judge(_metadata, op, kill_at, killed);
-	if (kill_at % 64 == 63)
+		TH_LOG("%s: %s", where(), pmemobj_errormsg());
+	judge(_metadata, op, killed, trace);
+	if (++tally.deaths % 64 == 0)
 		reopen(_metadata);
 	tally.kills += killed;
 	return killed;
+}
+
+/* ---- at points, and between them ---------------------------------------------------------- */
+
+#define TRACES	8192
+
+/* What deaths left, each once, in one operation: at points, and between them. */
+static struct traces {
+	struct trace trace[TRACES];
+	char where[TRACES][80];
+	uint64_t kills[TRACES];
+	unsigned int cnt;
+} at_points, between;
+
+static struct trace *trace_find(struct traces *set, const struct trace *trace)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->cnt; i++) {
+		if (!memcmp(&set->trace[i], trace, sizeof(*trace)))
+			return &set->trace[i];
+	}
+	return NULL;
+}
+
+static void trace_note(struct traces *set, const struct trace *trace)
+{
+	struct trace *t = trace_find(set, trace);
+
+	if (!t) {
+		if (set->cnt == TRACES)
+			abort();
+		t = &set->trace[set->cnt];
+		*t = *trace;
+		snprintf(set->where[set->cnt++], sizeof(set->where[0]), "%s", where());
+	}
+	set->kills[t - set->trace]++;
+}
+
+/* This kill is one more of the row's. */
+static void row_count(struct score_row *row, const struct trace *trace)
+{
+	row->kills++;
+	if (!trace->outcome)
+		row->old++;
+	else if (trace->outcome < trace->groups)
+		row->part++;
+	else
+		row->new++;
+}
+
+/* Did a kill between two points leave what no kill at a point of this operation does? */
+static void row_unlike(struct score_row *row)
+{
+	unsigned int i;
+
+	for (i = 0; i < between.cnt; i++) {
+		if (trace_find(&at_points, &between.trace[i]))
+			continue;
+		row->unlike += between.kills[i];
+		if (!row->text[0])
+			snprintf(row->text, sizeof(row->text), "%s: no kill at a point leaves that",
+				 between.where[i]);
+	}
+}
+
+/* Die at instructions after the point. Returns whether another point follows. */
+static bool die_between(struct __test_metadata *_metadata, const struct op *op, uint64_t point)
+{
+	const uint64_t every = tally.every * (score ? score->shards : 1);
+	struct place at = { point, 1 + (score ? tally.every * score_shard : point % every) };
+	struct score_row *row = tally.row;
+	struct trace trace;
+	uint64_t last = 0;
+	bool killed;
+
+	for (;;) {
+		killed = die(_metadata, op, at, &trace);
+		if (!_metadata->passed)
+			return false;
+		if (!killed || stage->death.point != point)
+			break;
+		row_count(row, &trace);
+		trace_note(&between, &trace);
+		last = stage->death.stepped;
+		at.after += every;
+		if (at.after > tally.bound)
+			at.after += (at.after - tally.bound) / 32 * every;
+	}
+	if (killed)
+		trace_note(&at_points, &trace);
+	row->ends += killed;
+	row->longs += last > tally.bound;
+	row->length += stage->death.length > last ? stage->death.length : last;
+	return killed;
+}
+
+/* Die everywhere, beginning with point 0. */
+static void die_all(struct __test_metadata *_metadata, const struct op *op)
+{
+	struct score_row *row = tally.row;
+	struct place at = { 0, 0 };
+	struct trace trace;
+	bool more = true;
+
+	memset(&at_points, 0, sizeof(at_points));
+	memset(&between, 0, sizeof(between));
+	for (; more && _metadata->passed; at.point += tally.stride) {
+		more = die(_metadata, op, at, &trace);
+		if (!tally.every || !_metadata->passed || !more)
+			continue;
+		if (!score_shard)
+			row_count(row, &trace);
+		row->points++;
+		row->length++;
+		trace_note(&at_points, &trace);
+		more = die_between(_metadata, op, at.point);
+	}
+	if (row) {
+		if (tally.stride == 1)
+			row_unlike(row);
+		row->violations += !_metadata->passed;
+		row->last += _metadata->passed;
+		if (!_metadata->passed && !row->text[0])
+			snprintf(row->text, sizeof(row->text), "%s: %s", where(), stage->text);
+		EXPECT_EQ(0, row->unlike)
+			TH_LOG("%s", row->text);
+	}
 }
 
 /* Nothing was lost, nothing is there twice: as many objects as at first, but for logs and root. */
@@ -637,21 +837,32 @@ static void room_test(struct __test_metadata *_metadata)
 /* POBJ_KILL_ONLY=alloc_small: no other test. */
 static bool is_wanted(const struct __test_metadata *_metadata)
 {
+	static struct score_row unscored;
 	const char *only = getenv("POBJ_KILL_ONLY");
 
-	return !only || !strcmp(only, _metadata->name);
+	if (only ? strcmp(only, _metadata->name) : score && !tally.every)
+		return false;
+	if (tally.every)
+		tally.row = score ? score_row(_metadata->name) : &unscored;
+	return true;
+}
+
+static void tell(struct __test_metadata *_metadata)
+{
+	TH_LOG("%llu points, %llu kills", (unsigned long long)stage->points,
+	       (unsigned long long)tally.kills);
+	if (tally.row)
+		TH_LOG("%llu instructions after %llu points, killed at %llu",
+		       (unsigned long long)tally.row->length, (unsigned long long)tally.row->points,
+		       (unsigned long long)tally.row->kills);
 }
 
 static void op_test(struct __test_metadata *_metadata, const struct op *op)
 {
-	uint64_t kill_at;
-
 	if (!is_wanted(_metadata))
 		return;
-	for (kill_at = 0; die(_metadata, op, kill_at) && _metadata->passed;)
-		kill_at += tally.stride;
-	TH_LOG("%llu points, %llu kills", (unsigned long long)stage->points,
-	       (unsigned long long)tally.kills);
+	die_all(_metadata, op);
+	tell(_metadata);
 	EXPECT_LT(0, tally.kills);
 	room_test(_metadata);
 }
@@ -1106,6 +1317,7 @@ static void *work_and_exit(void *arg)
 	drop(h, 6);
 	pthread_barrier_wait(&h->barrier);
 	pthread_barrier_wait(&h->barrier);
+	points_step();
 	return NULL;
 }
 
@@ -1121,16 +1333,19 @@ static void end_thread(struct hand *h)
 {
 	pthread_barrier_wait(&h->barrier);
 	pthread_join(h->thread, NULL);
+	points_step();
 }
 
 static void *reserve_and_exit(void *arg)
 {
+	points_step();
 	reserve_some(arg);
 	return NULL;
 }
 
 static void *cancel_and_exit(void *arg)
 {
+	points_step();
 	put(arg, 0, 64);
 	cancel_some(arg);
 	return NULL;
@@ -1141,6 +1356,7 @@ static void in_thread(struct hand *h, void *(*run)(void *arg))
 	if (pthread_create(&h->thread, NULL, run, h))
 		fail("thread");
 	pthread_join(h->thread, NULL);
+	points_step();
 }
 
 static void park(struct hand *h)
@@ -1167,6 +1383,7 @@ OP(thread_takes_parked_lane) = {
 
 static void *publish_and_exit(void *arg)
 {
+	points_step();
 	publish(arg);
 	return NULL;
 }
@@ -1270,7 +1487,9 @@ static uint64_t victim_at;
 /* Somebody dies in @victim, at point @victim_at. */
 static void lose_one(struct hand *h)
 {
-	stage->victim = kid_run(victim, victim_at);
+	const struct place at = { victim_at, 0 };
+
+	stage->victim = kid_run(victim, at, &stage->victim_death);
 	if (stage->victim < 0)
 		_exit(1);
 }
@@ -1285,7 +1504,7 @@ static void reap(struct hand *h)
 static void reap_test(struct __test_metadata *_metadata, const struct op *of, uint64_t every)
 {
 	struct op op = *of;
-	uint64_t kill_at, most = 0, victims = 0;
+	uint64_t most = 0, victims = 0;
 
 	if (!is_wanted(_metadata))
 		return;
@@ -1293,11 +1512,13 @@ static void reap_test(struct __test_metadata *_metadata, const struct op *of, ui
 	op.reaps = true;
 	op.prologue = lose_one;
 	op.run = reap;
+	/* Where every instruction counts, few victims must do: a reaper takes long. */
+	if (tally.every) {
+		every = 31;
+		tally.bound /= 5;
+	}
 	for (victim_at = 0; _metadata->passed; victim_at += every) {
-		for (kill_at = 0; _metadata->passed; kill_at += tally.stride) {
-			if (!die(_metadata, &op, kill_at))
-				break;
-		}
+		die_all(_metadata, &op);
 		victims++;
 		if (stage->points > most)
 			most = stage->points;
@@ -1307,6 +1528,7 @@ static void reap_test(struct __test_metadata *_metadata, const struct op *of, ui
 	TH_LOG("%llu victims, up to %llu points of the reaper, %llu kills",
 	       (unsigned long long)victims, (unsigned long long)most,
 	       (unsigned long long)tally.kills);
+	tell(_metadata);
 	EXPECT_LT(1, victims);
 	room_test(_metadata);
 }
@@ -1337,20 +1559,127 @@ static void lose_one_before(struct hand *h)
 static void open_reap_test(struct __test_metadata *_metadata)
 {
 	struct op op = { .setup = lose_one_before, .run = hand_open, .reaps = true };
-	uint64_t kill_at;
 
+	if (!is_wanted(_metadata))
+		return;
 	victim = &publish_frees;
 	victim_at = 40;
 	memcpy(op.item, publish_frees.item, sizeof(op.item));
-	for (kill_at = 0; die(_metadata, &op, kill_at) && _metadata->passed;)
-		kill_at += tally.stride;
-	TH_LOG("%llu points, %llu kills", (unsigned long long)stage->points,
-	       (unsigned long long)tally.kills);
+	die_all(_metadata, &op);
+	tell(_metadata);
 }
 
-TEST_F(step, open_reaps)
+TEST_F_TIMEOUT(step, open_reaps, 60)
 {
 	open_reap_test(_metadata);
 }
 
-TEST_HARNESS_MAIN
+/* ---- what must be noticed ----------------------------------------------------------------- */
+
+/* @op is not what it says: somewhere that must show. */
+static void seeded_test(struct __test_metadata *_metadata, const struct op *op)
+{
+	struct score_row row = { 0 };
+	bool seen;
+
+	if (getenv("POBJ_KILL_ONLY") || !tally.every)
+		return;
+	tally.row = &row;
+	tally.stride = 1;
+	tally.every = score ? score->shards * 3 : 3;
+	die_all(_metadata, op);
+	seen = row.violations || row.unlike;
+	TH_LOG("the above is what a seeded bug brings about: %s", row.text);
+	_metadata->passed = 1;
+	EXPECT_TRUE(seen);
+}
+
+/* Four calls that claim to be one. */
+TEST_F_TIMEOUT(step, seeded_calls_as_one, 60)
+{
+	const struct op op = {
+		.prologue = with_four_large, .run = drop_four,
+		.item = { FREES(0, 4), FREES(0, 5), FREES(0, 6), FREES(0, 7) },
+	};
+
+	seeded_test(_metadata, &op);
+}
+
+/* Stores that no point follows. All they bring about is allowed. */
+static void put_behind_their_backs(struct hand *h)
+{
+	volatile uint64_t *word = &h->root->word[2];
+	uint64_t i;
+
+	put(h, 0, 64);
+	if (mprotect((void *)((uintptr_t)word & ~(POINTS_PAGE - 1)), POINTS_PAGE,
+		     PROT_READ | PROT_WRITE))
+		fail("mprotect");
+	for (i = 1; i < 6; i++)
+		*word = i;
+}
+
+TEST_F_TIMEOUT(step, seeded_store_unseen, 60)
+{
+	const struct op op = {
+		.prologue = with_64, .run = put_behind_their_backs,
+		.item = { MAKES(0, 0, 64, TYPE), SETS(1, 2, 1, 1), SETS(2, 2, 1, 2),
+			  SETS(3, 2, 1, 3), SETS(4, 2, 1, 4), SETS(5, 2, 1, 5) },
+	};
+
+	seeded_test(_metadata, &op);
+}
+
+/* ---- the score ---------------------------------------------------------------------------- */
+
+/* A part of the work. What the harness tells goes to @log. */
+static void __attribute__((noreturn)) shard(unsigned int i, const char *log, int argc, char **argv)
+{
+	char path[256];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	score_shard = i;
+	snprintf(path, sizeof(path), "%s.%u.tap", log, i);
+	if (!freopen(path, "w", stdout))
+		abort();
+	exit(test_harness_run(argc, argv));
+}
+
+static int prove(int argc, char **argv)
+{
+	const unsigned int shards = (unsigned int)number("POBJ_KILL_SHARDS", 1);
+	struct __fixture_metadata *f;
+	struct __test_metadata *t;
+	unsigned int i, failed = 0;
+	int status;
+
+	score_begin(shards);
+	for (f = __fixture_list; f; f = f->next) {
+		for (t = f->tests; t; t = t->next)
+			t->timeout = 3600;
+	}
+	for (i = 0; i < shards; i++) {
+		if (!fork())
+			shard(i, argv[0], argc, argv);
+	}
+	while (wait(&status) > 0)
+		failed += !!status;
+	if (score_print() || failed) {
+		printf("FAILED: %u of %u shards, see %s.*.tap\n", failed, shards, argv[0]);
+		return 1;
+	}
+	return 0;
+}
+
+static void __attribute__((constructor)) __constructor_order_last(void)
+{
+	if (!__constructor_order)
+		__constructor_order = _CONSTRUCTOR_ORDER_BACKWARD;
+}
+
+int main(int argc, char **argv)
+{
+	if (getenv("POBJ_KILL_EVERY"))
+		return prove(argc, argv);
+	return test_harness_run(argc, argv);
+}

@@ -324,6 +324,92 @@ unsigned int audit_pool(PMEMobjpool *pop, struct audit *a)
 	return a->violations;
 }
 
+/* ---- shape ------------------------------------------------------------------------------- */
+
+static u64 bits_of(u64 word)
+{
+	return (u64)__builtin_popcountll(word);
+}
+
+static void shape_log(const struct work *w, u32 lane, struct audit_shape *shape)
+{
+	struct pobj_lane_view v;
+	struct pobj_finding f;
+	u64 seq;
+
+	if (pobj_lane_read(&w->h->media, w->h->g, lane, &v, &f)) {
+		shape->unreadable++;
+		return;
+	}
+	/* One NOP more or less means nothing. */
+	for (seq = v.newest; seq > v.retired; seq--) {
+		const u32 kind = v.entry[seq % POBJ_M_SLOT_CNT].kind;
+
+		if (kind != POBJ_M_ENTRY_NOP)
+			shape->live[kind % ARRAY_SIZE(shape->live)]++;
+	}
+}
+
+static void shape_lane(const struct work *w, u32 lane, struct audit_shape *shape)
+{
+	const struct pobj_side_lane *l = &w->h->lanes[lane];
+	const u64 session = side_load(&l->session);
+	u32 i;
+
+	if (!session || session == w->p->session)
+		return;
+	shape->lanes++;
+	shape->intents += !!side_load(&l->intent_page);
+	for (i = 0; i < POBJ_RING_CNT; i++) {
+		shape->ring += !!side_load(&l->ring[i]);
+		shape->ring_pages += side_load(&l->ring_pages[i]);
+	}
+	shape->holds += side_load(&l->hold_cnt);
+	shape_log(w, lane, shape);
+}
+
+static void shape_page(const struct work *w, u64 page, struct audit_shape *shape)
+{
+	const struct pobj_side_page *side = &w->h->pages[page];
+	struct pobj_line l;
+	u32 i;
+
+	shape->owners += !!side_load(&side->owner);
+	pobj_line_read(&w->h->media, w->h->g, page, &l);
+	shape->slabs += l.kind == POBJ_M_SLAB;
+	shape->larges += l.kind == POBJ_M_LARGE;
+	shape->logs += l.kind == POBJ_M_LOG;
+	shape->objects += l.kind == POBJ_M_LARGE;
+	for (i = 0; i < POBJ_M_SLAB_PAIRS; i++) {
+		shape->reserved += bits_of(side_load(&side->reserved_a[i]) ^
+					   side_load(&side->reserved_b[i]));
+		if (l.kind == POBJ_M_SLAB)
+			shape->objects += bits_of(line_state(&l, i));
+	}
+}
+
+void audit_shape(PMEMobjpool *pop, struct audit_shape *shape)
+{
+	const struct work w = { .p = pobj_pool_raw(pop), .h = pobj_pool_raw(pop)->heap };
+	const u32 lanes = pobj_heap_lanes(w.h);
+	u64 i, map, owned;
+
+	memset(shape, 0, sizeof(*shape));
+	for (i = 0; i < POBJ_SESSION_SLOTS; i++)
+		shape->sessions += i != w.p->slot && side_load(&w.h->sessions[i]);
+	for (i = 1; i < lanes; i++)
+		shape_lane(&w, (u32)i, shape);
+	for (i = 0; i < w.h->group_cnt; i++) {
+		map = side_load(&w.h->groups[i].map);
+		owned = side_load(&w.h->groups[i].owned);
+		shape->used += bits_of(map & POBJ_MAP_PAGES);
+		shape->owned += bits_of(owned & POBJ_MAP_PAGES);
+		shape->doubts += !!(owned & POBJ_OWNED_DOUBT);
+	}
+	for (i = 0; i < w.h->g->page_cnt; i++)
+		shape_page(&w, i, shape);
+}
+
 /* ---- objects ----------------------------------------------------------------------------- */
 
 static void object_note(struct audit_object *o, u64 room, u64 *cnt, u64 off, u64 type, u64 size)

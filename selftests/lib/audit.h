@@ -54,6 +54,33 @@ struct audit {
  */
 unsigned int audit_pool(PMEMobjpool *pop, struct audit *a);
 
+/**
+ * struct audit_shape - how far the others got: what they left in what they share, counted
+ *
+ * Of all sessions but this process' own. May be taken while nothing is in order.
+ */
+struct audit_shape {
+	uint64_t sessions;
+	uint64_t lanes;
+	uint64_t intents;
+	uint64_t ring;
+	uint64_t ring_pages;
+	uint64_t holds;
+	uint64_t live[8];	/* log entries, by their kind; but NOPs */
+	uint64_t unreadable;	/* logs */
+	uint64_t owned;		/* bits; the owners' words, too */
+	uint64_t owners;
+	uint64_t doubts;
+	uint64_t used;		/* pages in groups whose map is built */
+	uint64_t reserved;	/* objects */
+	uint64_t slabs;
+	uint64_t larges;
+	uint64_t logs;
+	uint64_t objects;
+};
+
+void audit_shape(PMEMobjpool *pop, struct audit_shape *shape);
+
 /* An object, as the lines tell. */
 struct audit_object {
 	uint64_t off;
