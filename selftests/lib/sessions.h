@@ -53,6 +53,7 @@ struct stage {
 	int lock_wait;			/* who wants the lock of this slot, + 1, waits before */
 	int locks;			/* slots locked, less those unlocked (but not by a kill) */
 	int lock_calls;
+	int lock_fails;			/* errno of locking a slot, else 0 */
 	int leave;
 	int reaps[MOST];
 	int ended[MOST];
@@ -135,6 +136,8 @@ int __wrap_pobj_file_lock(int fd, int cmd, short type, u64 byte)
 	int err;
 
 	ADD(stage->lock_calls);
+	if (type == F_WRLCK && GET(stage->lock_fails))
+		return -GET(stage->lock_fails);
 	if (type == F_WRLCK && (int)(byte % POBJ_SESSION_SLOTS) + 1 == GET(stage->lock_wait)) {
 		ADD(stage->inside);
 		if (!SOON(GET(stage->go_on)))
@@ -399,6 +402,44 @@ TEST_F(session, killed_one_is_reaped_once)
 	EXPECT_EQ(1, stage->reaps[dead]);
 	EXPECT_EQ(3, slots_in_use(self->p));
 	EXPECT_EQ(1, ask(0, LIVES, stage->session[2]));
+}
+
+/* A lock that cannot be had for another reason than a holder is an error, and nobody's death. */
+TEST_F(session, locking_fails)
+{
+	OPEN_CREW(2);
+	lose(1);
+	SET(stage->lock_fails, ENOLCK);
+	EXPECT_EQ(-ENOLCK, pobj_session_reap(self->p));
+	EXPECT_EQ(-ENOLCK, ask(0, REAP, 0));
+	EXPECT_EQ(-ENOLCK, ask(2, OPEN, 0));
+	EXPECT_EQ(0, stage->reaps[stage->session[0]] + stage->reaps[stage->session[1]]);
+	EXPECT_EQ(3, slots_in_use(self->p));
+	/* By POSIX one of two errors says that somebody holds it. */
+	SET(stage->lock_fails, EACCES);
+	EXPECT_EQ(0, pobj_session_reap(self->p));
+	SET(stage->lock_fails, 0);
+	EXPECT_EQ(0, ask(2, OPEN, 0));
+	EXPECT_EQ(1, stage->reaps[stage->session[1]]);
+	EXPECT_EQ(3, slots_in_use(self->p));
+}
+
+/* Whoever takes a slot, and cannot settle what another left, does not come in. */
+TEST_F(session, not_let_in_before_the_dead_are_settled)
+{
+	int locks;
+
+	OPEN_CREW(2);
+	EXPECT_EQ(0, ask(0, CLOSE, 0));
+	lose(1);
+	locks = stage->locks;
+	SET(stage->hook, FAIL);
+	EXPECT_EQ(-EIO, ask(2, OPEN, 0));
+	EXPECT_EQ(2, slots_in_use(self->p));
+	EXPECT_EQ(locks, stage->locks);
+	SET(stage->hook, COUNT);
+	EXPECT_EQ(0, ask(2, OPEN, 0));
+	EXPECT_EQ(2, slots_in_use(self->p));
 }
 
 TEST_F(session, two_reapers_at_the_same_moment)
