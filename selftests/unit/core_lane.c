@@ -368,6 +368,13 @@ static int change_five(struct core_pool *p, struct pobj_lane *l)
 	return pobj_lane_change(l, w, 5, steps);
 }
 
+static int change_object(struct core_pool *p, struct pobj_lane *l)
+{
+	const struct pobj_change c = { OBJECT(1), 0 };
+
+	return pobj_lane_change(l, &c, 1, steps);
+}
+
 static int grow(struct core_pool *p, struct pobj_lane *l)
 {
 	return pobj_lane_grow(l, 5);
@@ -375,7 +382,7 @@ static int grow(struct core_pool *p, struct pobj_lane *l)
 
 static int (*const operations[])(struct core_pool *p, struct pobj_lane *l) = {
 	allocate, free_one, free_straddling, publish_one, publish_several, free_and_retire,
-	change_five, grow,
+	change_five, change_object, grow,
 };
 
 static void prepare(SELF)
@@ -465,6 +472,7 @@ TEST_F(lane, places_are_judged_by_what_was_read)
 	EXPECT_EQ(0, pobj_lane_may_null(&self->p.m, self->g, end - 16));
 	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, end - 8));
 	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, ~0ULL - 7));
+	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, CORE_PAGE(self->g, 0) - 8));
 	/* Either half in a log. */
 	link = CORE_PAGE(self->g, 4);
 	EXPECT_EQ(-ENOENT, pobj_lane_may_null(&self->p.m, self->g, link));
