@@ -244,6 +244,31 @@ TEST_F(pool, one_lane_for_each_thread)
 
 /* ---- reservations of threads that ended --------------------------------------------------- */
 
+/* A lane whose sequences are nearly used up is passed over, and stays nobody's. */
+TEST_F(pool, used_up_lane)
+{
+	struct pobj_heap *h;
+	struct pobj_lane l;
+	PMEMoid oid;
+	int i;
+
+	CREATE();
+	h = pobj_pool_raw(self->pop)->heap;
+	pobj_lane_init(&l, &h->media, h->g, 1, POBJ_M_SEQ_MAX - (1ULL << 39));
+	for (i = 0; i < POBJ_M_SLOT_CNT; i++) {
+		l.retired = l.seq;
+		pobj_lane_store_nop(&l, 0);
+	}
+	ASSERT_EQ(0, pmemobj_alloc(self->pop, &oid, 64, 1, NULL, NULL))
+		TH_LOG("%s", pmemobj_errormsg());
+	EXPECT_EQ(2, pobj_tlane_of(self->pop)->log.lane);
+	EXPECT_EQ(0, h->lanes[1].session);
+	EXPECT_EQ(0, pobj_xfree(&oid, 0));
+	EXPECT_EQ(1, LANES_TAKEN(self->pop));
+	pmemobj_close(self->pop);
+	CLEAN(self->path);
+}
+
 TEST_F(pool, reservations_outlive_their_thread)
 {
 	char text[AUDIT_TEXT];
