@@ -52,6 +52,9 @@ int pobj_err_sys(int err, const char *fmt, ...)
 
 int pobj_err_finding(int err, const char *what, const struct pobj_finding *f)
 {
+	/* Nothing is wrong with what stands there: a write failed. */
+	if (f->diag == POBJ_DIAG_NONE)
+		return pobj_err_sys(err, "%s: recovery cannot write", what);
 	return pobj_err(err, "%s: %s (at offset 0x%llx: found 0x%llx, expected 0x%llx); %s", what,
 			pobj_diag_text(f->diag), (unsigned long long)f->off,
 			(unsigned long long)f->found, (unsigned long long)f->expected,

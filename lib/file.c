@@ -245,7 +245,7 @@ static int file_format(struct pobj_pool *p, const struct pobj_wish *create)
 static int file_map(struct pobj_pool *p)
 {
 	struct pobj_recovery r;
-	struct pobj_finding f;
+	struct pobj_finding f = { 0 };
 	int err;
 
 	err = file_mmap(p);

@@ -233,7 +233,7 @@ static int recover_mapped(int fd, u64 size, const char *path, struct pobj_pool_r
 {
 	struct pobj_pool *p = calloc(1, sizeof(*p));
 	struct pobj_recovery r;
-	struct pobj_finding f;
+	struct pobj_finding f = { 0 };
 	int err;
 
 	if (!p)

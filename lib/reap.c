@@ -138,7 +138,7 @@ static int lane_recover(struct pobj_pool *p, u32 lane)
 {
 	struct pobj_heap *h = p->heap;
 	struct pobj_recovery r = { 0 };
-	struct pobj_finding f;
+	struct pobj_finding f = { 0 };
 	int err;
 
 	err = pobj_recover_lane(&p->media, &p->super, lane, &r, &f);		/* 1 */

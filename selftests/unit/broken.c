@@ -4,6 +4,8 @@
  * stores no more, the pool is of no use until it is opened again, and then it is as before the
  * operation or as after it.
  */
+#include <signal.h>
+
 #include "pool_fixture.h"
 #include "lib/heap.h"
 #include "lib/pool.h"
@@ -247,6 +249,123 @@ TEST_F_TIMEOUT(pool, each_fence_fails, 120)
 		all += n - 1;
 	}
 	TH_LOG("%u fences failed", all);
+	free(at_failure);
+}
+
+/* ---- the dead ------------------------------------------------------------------------------ */
+
+/* A process that frees one of its objects, reserves another, and does not get further. */
+static int die(void *arg)
+{
+	PMEMobjpool *mine = pmemobj_open(arg, "broken");
+	struct pobj_action act;
+	PMEMoid oid[2];
+
+	if (!mine || pmemobj_alloc(mine, &oid[0], 64, 9, NULL, NULL) ||
+	    pmemobj_alloc(mine, &oid[1], 64, 9, NULL, NULL) ||
+	    OID_IS_NULL(pmemobj_reserve(mine, &act, 64, 9)))
+		return 1;
+	root = pmemobj_direct(pmemobj_root(mine, sizeof(struct root)));
+	if (pobj_xfree(&root->d[0], 0) || pobj_xfree(&oid[0], 0))
+		return 1;
+	kill(getpid(), SIGKILL);
+	return 1;
+}
+
+/* The lane that another session has, or 0. */
+static u32 lane_of_the_dead(void)
+{
+	const struct pobj_heap *h = pool->heap;
+	u32 lane;
+
+	for (lane = 1; lane < h->g->lane_cnt; lane++) {
+		if (h->lanes[lane].session && h->lanes[lane].session != pool->session)
+			return lane;
+	}
+	return 0;
+}
+
+static void end_whole(struct __test_metadata *_metadata, const char *path)
+{
+	struct pobj_pool_census c;
+
+	pmemobj_close(pop);
+	EXPECT_EQ(0, pobj_pool_check(path, NULL, NULL, &c));
+	EXPECT_EQ(0, c.problems);
+	EXPECT_EQ(0, c.live_entries);
+	unlink(path);
+}
+
+/* Each fence of the reaping fails: told as that, and done at the next occasion. */
+TEST_F(pool, each_fence_of_reaping_fails)
+{
+	unsigned int n, failed;
+	int before;
+
+	at_failure = malloc(MIN);
+	for (n = 1; n < MOST; n++) {
+		ASSERT_TRUE(prepare(self->path));
+		fail_at = 0;
+		before = objects();
+		EXPECT_EQ(1000 + SIGKILL, files_in_child(die, self->path));
+		fences = 0;
+		fail_at = n;
+		errno = 0;
+		EXPECT_EQ(pobj_pool_reap(pop), fences < n ? 1 : -EIO);
+		failed = fences >= n;
+		if (failed) {
+			EXPECT_EQ(n, fences);
+			EXPECT_TRUE(nothing_stored());
+			EXPECT_TRUE(strstr(pmemobj_errormsg(), "recovery cannot write") ||
+				    strstr(pmemobj_errormsg(), "a dead process' slabs"))
+				TH_LOG("%s", pmemobj_errormsg());
+		}
+		fail_at = 0;
+		if (pool->broken) {
+			pmemobj_close(pop);
+			pop = pmemobj_open(self->path, "broken");
+			ASSERT_NE(NULL, pop);
+		} else {
+			EXPECT_EQ(failed ? 1 : 0, pobj_pool_reap(pop));
+		}
+		EXPECT_EQ(before, objects());
+		end_whole(_metadata, self->path);
+		if (!failed)
+			break;
+	}
+	EXPECT_LT(4, n);
+	EXPECT_GT(MOST, n);
+	free(at_failure);
+}
+
+/* A log of the dead that is damaged: nothing of it is given back, however often it is tried. */
+TEST_F(pool, damaged_log_of_the_dead)
+{
+	const struct pobj_heap *h;
+	struct pobj_lane_view v;
+	char *slot;
+	u32 lane;
+	int i;
+
+	at_failure = malloc(MIN);
+	ASSERT_TRUE(prepare(self->path));
+	fail_at = 0;
+	EXPECT_EQ(1000 + SIGKILL, files_in_child(die, self->path));
+	h = pool->heap;
+	lane = lane_of_the_dead();
+	ASSERT_NE(0, lane);
+	ASSERT_EQ(0, pobj_lane_read(&h->media, h->g, lane, &v, NULL));
+	slot = pobj_media_ptr(&h->media, pobj_geom_slot(h->g, lane, v.newest));
+	slot[8] ^= 1;
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-EUCLEAN, pobj_pool_reap(pop));
+		EXPECT_NE(NULL, strstr(pmemobj_errormsg(), "offset"));
+		EXPECT_EQ(lane, lane_of_the_dead());
+	}
+	slot[8] ^= 1;
+	EXPECT_EQ(1, pobj_pool_reap(pop));
+	EXPECT_EQ(0, lane_of_the_dead());
+	end_whole(_metadata, self->path);
 	free(at_failure);
 }
 
