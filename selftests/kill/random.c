@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Eight processes work on one pool at random and are killed at random times, one or several at
- * once. Others follow them. Every object has its owner's stamp, so one that was handed out twice is
- * noticed. Now and then all stop, and then:
+ * once; now and then one that was just born, while it opens the pool and reaps. Others follow them.
+ * Every object has its owner's stamp, so one that was handed out twice is noticed. Now and then all
+ * stop, and then:
  *
  *	what they share is as it must be (audit.h)
  *	each id names an object with its stamp, and no other id names it
+ *	each list is whole, there and back
  *	there are no objects but these: every operation happened wholly or not at all
  *
- * At the end all is freed, and the pool holds as many objects as a new one.
+ * While they stand still one more process makes the root grow, and is killed, too. At the end all
+ * is freed, and the pool holds as many objects as a new one.
  *
- * POBJ_KILLS=10000 kills longer, POBJ_SEED=1 begins with other numbers.
+ * POBJ_KILLS=10000 kills longer, POBJ_SEED=1 begins with other numbers, POBJ_MORE_US=2000 waits
+ * less between two kills.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -32,12 +36,33 @@
 #define TYPES		3
 #define KILLS		300
 #define QUIET_EVERY	20		/* kills */
-#define MORE_MS		10		/* between two kills, at most */
+#define MORE_US		10000		/* between two kills, at most */
+#define LISTS		2		/* of a worker */
+#define LIST_MOST	12		/* elements */
+#define ENTRY		16		/* where the entry of an element is: next, prev */
+#define MANY		24		/* ids in one publication, at most */
+#define GROWTHS		24		/* of the root */
+#define GROWTH		4096U
 #define ROOM_SIZE	1000		/* of the objects that the pool is filled with */
 #define ROOM_IN_PAGE	4U
 
 struct root {
 	PMEMoid d[WORKERS][SLOTS];
+	struct list {
+		PMEMoid first;
+		PMEMmutex lock;
+	} list[WORKERS][LISTS];
+};
+
+enum kind {
+	OPEN, ALLOC, ALLOC_ZERO, STRING, FREE, REALLOC, PUBLISH, CANCEL, PUBLISH_MANY, LIST_INSERT,
+	LIST_REMOVE, LIST_MOVE, THREAD_EXIT, CLOSE, REAP, ROOT, IDLE, KINDS
+};
+
+static const char *const kind_name[KINDS] = {
+	"open", "alloc", "alloc zeroed", "string", "free", "realloc", "publish", "cancel",
+	"publish many", "list insert", "list remove", "list move", "thread exit", "close", "reap",
+	"root grows", "stand still"
 };
 
 /* Shared by test and workers. */
@@ -47,6 +72,9 @@ static struct stage {
 	int stopped[WORKERS];
 	int table[WORKERS];		/* whose ids are whose */
 	uint64_t ops;
+	uint64_t done[KINDS];
+	uint64_t killed[KINDS];
+	int doing[WORKERS + 1];		/* the last is who makes the root grow */
 	char text[AUDIT_TEXT];		/* what went wrong first */
 } *stage;
 
@@ -64,9 +92,10 @@ static uint64_t random_next(uint64_t *state)
 	return *state * 0x2545f4914f6cdd1dULL >> 16;
 }
 
+/* No byte of it is 0, nor of its complement: it can be a string. */
 static uint64_t stamp_of(unsigned int table, unsigned int slot)
 {
-	return 0x5a5a000000000000ULL | table << 16 | slot;
+	return 0x5a5a5a5a01010101ULL + (table << 8) + slot;
 }
 
 static bool stamp_fits(const void *object, unsigned int table, unsigned int slot)
@@ -93,14 +122,28 @@ static void __attribute__((noreturn)) worker_fail(const char *what, unsigned int
 	_exit(1);
 }
 
-static void worker_open(struct worker *w)
+/* What the worker does from here on. */
+static void doing(const struct worker *w, enum kind kind)
 {
-	w->pop = pmemobj_open(pool_path, "random");
-	if (!w->pop)
-		worker_fail("open", 0);
+	SET(stage->doing[w->number], (int)kind);
+	__atomic_add_fetch(&stage->done[kind], 1, __ATOMIC_RELAXED);
+}
+
+/* It may have moved. */
+static void worker_root(struct worker *w)
+{
 	w->root = pmemobj_direct(pmemobj_root(w->pop, sizeof(struct root)));
 	if (!w->root)
 		worker_fail("root", 0);
+}
+
+static void worker_open(struct worker *w)
+{
+	doing(w, OPEN);
+	w->pop = pmemobj_open(pool_path, "random");
+	if (!w->pop)
+		worker_fail("open", 0);
+	worker_root(w);
 }
 
 static uint64_t pick(struct worker *w, uint64_t cnt)
@@ -137,15 +180,49 @@ static void op_alloc(struct worker *w, unsigned int slot)
 {
 	uint64_t s = stamp_of(w->table, slot);
 
+	doing(w, ALLOC);
 	if (pmemobj_alloc(w->pop, &w->root->d[w->table][slot], pick_size(w), pick(w, TYPES),
 			  stamp, &s))
 		allow("alloc", slot);
+}
+
+static int stamp_zeroed(PMEMobjpool *pop, void *ptr, void *arg)
+{
+	const uint64_t *word = ptr;
+	size_t i;
+
+	for (i = 0; i < 8; i++) {
+		if (word[i])
+			worker_fail("zeroed, and is not zero", 0);
+	}
+	return stamp(pop, ptr, arg);
+}
+
+static void op_alloc_zero(struct worker *w, unsigned int slot)
+{
+	uint64_t s = stamp_of(w->table, slot);
+
+	doing(w, ALLOC_ZERO);
+	if (pmemobj_xalloc(w->pop, &w->root->d[w->table][slot], pick_size(w), pick(w, TYPES),
+			   POBJ_XALLOC_ZERO, stamp_zeroed, &s))
+		allow("xalloc", slot);
+}
+
+static void op_string(struct worker *w, unsigned int slot)
+{
+	uint64_t text[3] = { stamp_of(w->table, slot), ~stamp_of(w->table, slot), 0 };
+
+	doing(w, STRING);
+	if (pmemobj_strdup(w->pop, &w->root->d[w->table][slot], (const char *)text,
+			   pick(w, TYPES)))
+		allow("strdup", slot);
 }
 
 static void op_free(struct worker *w, unsigned int slot)
 {
 	PMEMoid *oidp = &w->root->d[w->table][slot];
 
+	doing(w, FREE);
 	pmemobj_free(oidp);
 	if (!OID_IS_NULL(*oidp))
 		allow("free", slot);
@@ -153,41 +230,181 @@ static void op_free(struct worker *w, unsigned int slot)
 
 static void op_realloc(struct worker *w, unsigned int slot)
 {
+	doing(w, REALLOC);
 	if (pmemobj_realloc(w->pop, &w->root->d[w->table][slot], pick_size(w), pick(w, TYPES)))
 		allow("realloc", slot);
 }
 
-/* Put another object in the place of the one in @slot, and free the one in the next slot. */
-static void op_publish(struct worker *w, unsigned int slot)
+/* Actions that are put together, and happen at once or not at all. */
+struct batch {
+	struct pobj_action act[4 * MANY];
+	unsigned int cnt;
+};
+
+static void batch_name(struct worker *w, struct batch *b, PMEMoid *d, PMEMoid oid)
+{
+	pmemobj_set_value(w->pop, &b->act[b->cnt++], &d->off, oid.off);
+	pmemobj_set_value(w->pop, &b->act[b->cnt++], &d->pool_uuid_lo, oid.pool_uuid_lo);
+}
+
+/* Put another object in the place of the one in @slot, if there is one. */
+static bool batch_replace(struct worker *w, struct batch *b, unsigned int slot)
 {
 	PMEMoid *d = &w->root->d[w->table][slot];
-	PMEMoid *next = &w->root->d[w->table][(slot + 1) % SLOTS];
 	uint64_t s = stamp_of(w->table, slot);
-	struct pobj_action act[8];
-	unsigned int cnt = 0;
-	PMEMoid oid;
+	PMEMoid oid = pmemobj_reserve(w->pop, &b->act[b->cnt], pick_size(w), pick(w, TYPES));
 
-	oid = pmemobj_reserve(w->pop, &act[cnt++], pick_size(w), pick(w, TYPES));
 	if (OID_IS_NULL(oid)) {
 		allow("reserve", slot);
-		return;
+		return false;
 	}
+	b->cnt++;
 	stamp(w->pop, pmemobj_direct(oid), &s);
 	if (!OID_IS_NULL(*d))
-		pmemobj_defer_free(w->pop, *d, &act[cnt++]);
-	pmemobj_set_value(w->pop, &act[cnt++], &d->off, oid.off);
-	pmemobj_set_value(w->pop, &act[cnt++], &d->pool_uuid_lo, oid.pool_uuid_lo);
-	if (!OID_IS_NULL(*next)) {
-		pmemobj_defer_free(w->pop, *next, &act[cnt++]);
-		pmemobj_set_value(w->pop, &act[cnt++], &next->off, 0);
-		pmemobj_set_value(w->pop, &act[cnt++], &next->pool_uuid_lo, 0);
+		pmemobj_defer_free(w->pop, *d, &b->act[b->cnt++]);
+	batch_name(w, b, d, oid);
+	return true;
+}
+
+static void batch_free(struct worker *w, struct batch *b, unsigned int slot)
+{
+	PMEMoid *d = &w->root->d[w->table][slot];
+
+	if (OID_IS_NULL(*d))
+		return;
+	pmemobj_defer_free(w->pop, *d, &b->act[b->cnt++]);
+	batch_name(w, b, d, OID_NULL);
+}
+
+static void batch_end(struct worker *w, struct batch *b, enum kind kind)
+{
+	if (!pick(w, 4))
+		kind = CANCEL;
+	doing(w, kind);
+	if (kind == CANCEL) {
+		pmemobj_cancel(w->pop, b->act, b->cnt);
+	} else if (pmemobj_publish(w->pop, b->act, b->cnt)) {
+		allow("publish", 0);
+		pmemobj_cancel(w->pop, b->act, b->cnt);
 	}
-	if (!pick(w, 4)) {
-		pmemobj_cancel(w->pop, act, cnt);
-	} else if (pmemobj_publish(w->pop, act, cnt)) {
-		allow("publish", slot);
-		pmemobj_cancel(w->pop, act, cnt);
+}
+
+/* Replace the object in @slot, and free the one in the next slot. */
+static void op_publish(struct worker *w, unsigned int slot)
+{
+	struct batch b = { .cnt = 0 };
+
+	doing(w, PUBLISH);
+	if (!batch_replace(w, &b, slot))
+		return;
+	batch_free(w, &b, (slot + 1) % SLOTS);
+	batch_end(w, &b, PUBLISH);
+}
+
+/* More frees than the ring holds, more words than a slot of the log does. */
+static void op_publish_many(struct worker *w, unsigned int slot)
+{
+	const unsigned int cnt = 2 + (unsigned int)pick(w, MANY - 1);
+	struct batch b = { .cnt = 0 };
+	unsigned int i;
+
+	doing(w, PUBLISH_MANY);
+	for (i = 0; i < cnt; i++) {
+		if (pick(w, 3))
+			batch_free(w, &b, (slot + i) % SLOTS);
+		else if (!batch_replace(w, &b, (slot + i) % SLOTS))
+			break;
 	}
+	batch_end(w, &b, PUBLISH_MANY);
+}
+
+/* ---- lists: their elements bear the number that follows those of the slots ----------------- */
+
+static PMEMoid *entry_of(PMEMoid oid)
+{
+	return (PMEMoid *)((char *)pmemobj_direct(oid) + ENTRY);
+}
+
+static unsigned int list_length(const struct list *l)
+{
+	PMEMoid oid = l->first;
+	unsigned int n = 0;
+
+	while (!OID_IS_NULL(oid) && n <= LIST_MOST) {
+		n++;
+		oid = *entry_of(oid);
+		if (OID_EQUALS(oid, l->first))
+			break;
+	}
+	return n;
+}
+
+static void op_list_insert(struct worker *w, unsigned int list)
+{
+	struct list *l = &w->root->list[w->table][list];
+	uint64_t s = stamp_of(w->table, SLOTS);
+
+	doing(w, LIST_INSERT);
+	if (OID_IS_NULL(pmemobj_list_insert_new(w->pop, ENTRY, l, pick(w, 2) ? l->first : OID_NULL,
+						(int)pick(w, 2), pick(w, 2) ? 64 : 200,
+						pick(w, TYPES), stamp, &s)))
+		allow("list_insert_new", SLOTS + list);
+}
+
+static void op_list_remove(struct worker *w, unsigned int list)
+{
+	struct list *l = &w->root->list[w->table][list];
+
+	doing(w, LIST_REMOVE);
+	if (pmemobj_list_remove(w->pop, ENTRY, l, pick(w, 2) ? l->first : *entry_of(l->first), 1))
+		allow("list_remove", SLOTS + list);
+}
+
+static void op_list_move(struct worker *w, unsigned int list)
+{
+	struct list *from = &w->root->list[w->table][list];
+	struct list *to = &w->root->list[w->table][(list + 1) % LISTS];
+
+	doing(w, LIST_MOVE);
+	if (list_length(to) == LIST_MOST)
+		return;
+	if (pmemobj_list_move(w->pop, ENTRY, from, ENTRY, to, OID_NULL, (int)pick(w, 2),
+			      from->first))
+		allow("list_move", SLOTS + list);
+}
+
+static void op_list(struct worker *w)
+{
+	const unsigned int list = (unsigned int)pick(w, LISTS);
+	const unsigned int length = list_length(&w->root->list[w->table][list]);
+
+	if (!length || (length < LIST_MOST && pick(w, 2)))
+		op_list_insert(w, list);
+	else if (pick(w, 2))
+		op_list_remove(w, list);
+	else
+		op_list_move(w, list);
+}
+
+static void op_make(struct worker *w, unsigned int slot)
+{
+	switch (pick(w, 4)) {
+	case 0:
+		op_alloc_zero(w, slot);
+		break;
+	case 1:
+		op_string(w, slot);
+		break;
+	default:
+		op_alloc(w, slot);
+	}
+}
+
+static void op_reap(struct worker *w)
+{
+	doing(w, REAP);
+	if (pobj_pool_reap(w->pop) < 0)
+		worker_fail("reap", 0);
 }
 
 static void work_once(struct worker *w)
@@ -197,17 +414,27 @@ static void work_once(struct worker *w)
 
 	if (!OID_IS_NULL(oid) && !stamp_fits(pmemobj_direct(oid), w->table, slot))
 		worker_fail("another's object", slot);
-	switch (pick(w, 8)) {
+	switch (pick(w, 16)) {
 	case 0:
+	case 1:
 		op_publish(w, slot);
 		break;
-	case 1:
+	case 2:
+		op_publish_many(w, slot);
+		break;
+	case 3:
+	case 4:
 		if (!OID_IS_NULL(oid))
 			op_realloc(w, slot);
 		break;
+	case 5:
+	case 6:
+	case 7:
+		op_list(w);
+		break;
 	default:
 		if (OID_IS_NULL(oid))
-			op_alloc(w, slot);
+			op_make(w, slot);
 		else
 			op_free(w, slot);
 	}
@@ -220,6 +447,7 @@ static void *work_in_thread(void *arg)
 
 	for (i = 0; i < 16; i++)
 		work_once(arg);
+	doing(arg, THREAD_EXIT);
 	return NULL;
 }
 
@@ -234,8 +462,14 @@ static void work(struct worker *w)
 		pthread_join(thread, NULL);
 		break;
 	case 1:
+	case 2:
+		doing(w, CLOSE);
 		pmemobj_close(w->pop);
 		worker_open(w);
+		break;
+	case 3:
+	case 4:
+		op_reap(w);
 		break;
 	default:
 		work_once(w);
@@ -251,17 +485,33 @@ static void __attribute__((noreturn)) worker(unsigned int number, uint64_t seed)
 	worker_open(&w);
 	while (!GET(stage->leave)) {
 		w.table = (unsigned int)GET(stage->table[number]);
+		if (GET(stage->quiet))
+			SET(stage->doing[number], IDLE);
 		while (GET(stage->quiet) && !GET(stage->leave)) {
 			SET(stage->stopped[number], 1);
 			usleep(200);
 		}
 		if (GET(stage->stopped[number])) {
 			SET(stage->stopped[number], 0);
+			worker_root(&w);
 			continue;
 		}
 		work(&w);
 	}
 	pmemobj_close(w.pop);
+	_exit(0);
+}
+
+/* Make the root grow, and end. */
+static void __attribute__((noreturn)) grower(void)
+{
+	struct worker w = { .number = WORKERS };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	worker_open(&w);
+	doing(&w, ROOT);
+	if (OID_IS_NULL(pmemobj_root(w.pop, pmemobj_root_size(w.pop) + GROWTH)))
+		allow("root grows", 0);
 	_exit(0);
 }
 
@@ -273,6 +523,7 @@ FIXTURE(kill) {
 	pid_t pid[WORKERS];
 	uint64_t random;
 	int64_t room;
+	uint64_t kills;
 	unsigned int audits;
 	char text[AUDIT_TEXT];
 };
@@ -329,7 +580,7 @@ static bool stop_all(FIXTURE_DATA(kill) * self)
 	int status;
 
 	SET(stage->quiet, 1);
-	for (i = 0; i < WORKERS && ms < 20000;) {
+	for (i = 0; i < WORKERS && ms < 60000;) {
 		if (GET(stage->stopped[i])) {
 			i++;
 			continue;
@@ -359,11 +610,39 @@ static int by_offset(const void *a, const void *b)
 	return x->off < y->off ? -1 : x->off > y->off;
 }
 
+#define IDS_MOST	(WORKERS * (SLOTS + LISTS * (LIST_MOST + 1)))
+
+static PMEMoid id[IDS_MOST];
+
+/* The ids of a list's elements, at @at. Returns how many. */
+static unsigned int list_test(struct __test_metadata *_metadata, const struct list *l,
+			      unsigned int table, PMEMoid *at)
+{
+	PMEMoid oid = l->first;
+	unsigned int n = 0;
+	const PMEMoid *next;
+
+	while (!OID_IS_NULL(oid)) {
+		EXPECT_TRUE(stamp_fits(pmemobj_direct(oid), table, SLOTS))
+			TH_LOG("table %u: another's object in a list", table);
+		EXPECT_GE(LIST_MOST, n);
+		if (!_metadata->passed)
+			break;
+		at[n++] = oid;
+		next = entry_of(oid);
+		EXPECT_TRUE(OID_EQUALS(entry_of(*next)[1], oid))
+			TH_LOG("table %u: a list is broken", table);
+		oid = *next;
+		if (OID_EQUALS(oid, l->first))
+			break;
+	}
+	return n;
+}
+
 /* Are the ids and the objects the same set? */
 static void ids_test(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * self)
 {
-	static struct audit_object object[WORKERS * SLOTS + 1];
-	static PMEMoid id[WORKERS * SLOTS];
+	static struct audit_object object[IDS_MOST + 1];
 	uint64_t cnt, ids = 0, i;
 	unsigned int t, s;
 
@@ -379,12 +658,49 @@ static void ids_test(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * sel
 				TH_LOG("table %u, slot %u: another's object", t, s);
 			id[ids++] = oid;
 		}
+		for (s = 0; s < LISTS; s++)
+			ids += list_test(_metadata, &self->root->list[t][s], t, &id[ids]);
 	}
 	qsort(id, ids, sizeof(*id), by_offset);
-	cnt = audit_objects(self->pop, object, WORKERS * SLOTS + 1);
+	cnt = audit_objects(self->pop, object, IDS_MOST + 1);
 	EXPECT_EQ(ids, cnt);
 	for (i = 0; i < ids && ids == cnt; i++)
 		EXPECT_EQ(id[i].off, object[i].off);
+}
+
+static void root_find(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * self)
+{
+	self->root = pmemobj_direct(pmemobj_root(self->pop, sizeof(struct root)));
+	ASSERT_NE(NULL, self->root);
+}
+
+/* The process is killed; count it by what it was at. */
+static void kill_count(FIXTURE_DATA(kill) * self, unsigned int number)
+{
+	stage->killed[GET(stage->doing[number])]++;
+	self->kills++;
+}
+
+/* Somebody makes the root grow, and may be killed in it. */
+static void root_grow(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * self)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		grower();
+	/* Most of it is the open before: until that is over, and a little more. */
+	while (GET(stage->doing[WORKERS]) != ROOT && !waitpid(pid, &status, WNOHANG | WNOWAIT))
+		usleep(20);
+	usleep((useconds_t)(random_next(&self->random) % 60));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, stage->text[0])
+		TH_LOG("%s", stage->text);
+	if (WIFSIGNALED(status))
+		kill_count(self, WORKERS);
+	SET(stage->doing[WORKERS], OPEN);
+	root_find(_metadata, self);
 }
 
 static void quiet_test(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * self)
@@ -406,35 +722,48 @@ static void audit_all(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * se
 	ASSERT_EQ(0, stage->text[0])
 		TH_LOG("%s", stage->text);
 	ASSERT_TRUE(stopped);
+	if (!(random_next(&self->random) % 4) &&
+	    pmemobj_root_size(self->pop) < sizeof(struct root) + GROWTHS * GROWTH)
+		root_grow(_metadata, self);
 	quiet_test(_metadata, self);
 	go_on();
 }
 
-/* Kill some at once, and let others follow. Returns how many. */
-static unsigned int kill_some(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * self)
+static void kill_one(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * self, unsigned int i)
+{
+	int status;
+
+	ASSERT_EQ(self->pid[i], waitpid(self->pid[i], &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status))
+		TH_LOG("%s", stage->text);
+	kill_count(self, i);
+}
+
+/* Kill some at once, and let others follow. */
+static void kill_some(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * self, uint64_t us)
 {
 	const unsigned int first = (unsigned int)(random_next(&self->random) % WORKERS);
 	const unsigned int more = (unsigned int)(random_next(&self->random) % 8);
 	const unsigned int cnt = more > 2 ? 1 : more + 1;
 	unsigned int i;
-	int status;
 
-	usleep((useconds_t)(random_next(&self->random) % (MORE_MS * 1000)));
+	usleep((useconds_t)(random_next(&self->random) % us));
 	for (i = 0; i < cnt; i++)
 		kill(self->pid[(first + i) % WORKERS], SIGKILL);
-	for (i = 0; i < cnt; i++) {
-		const unsigned int k = (first + i) % WORKERS;
-
-		ASSERT_EQ(self->pid[k], waitpid(self->pid[k], &status, 0));
-		EXPECT_TRUE(WIFSIGNALED(status))
-			TH_LOG("%s", stage->text);
-	}
+	for (i = 0; i < cnt; i++)
+		kill_one(_metadata, self, (first + i) % WORKERS);
 	/* Some time without them. */
 	if (!(random_next(&self->random) % 4))
 		usleep(1000);
 	for (i = 0; i < cnt; i++)
 		spawn(self, (first + i) % WORKERS);
-	return cnt;
+	/* The one that opens the pool, and reaps the others. */
+	if (!(random_next(&self->random) % 4)) {
+		usleep((useconds_t)(random_next(&self->random) % 2000));
+		kill(self->pid[first], SIGKILL);
+		kill_one(_metadata, self, first);
+		spawn(self, first);
+	}
 }
 
 static void end_all(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * self)
@@ -456,15 +785,23 @@ static void room_test(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * se
 	struct pobj_pool_census census;
 	unsigned int t, s;
 	struct audit a;
+	uint64_t root;
 
 	for (t = 0; t < WORKERS; t++) {
 		for (s = 0; s < SLOTS; s++)
 			pmemobj_free(&self->root->d[t][s]);
+		for (s = 0; s < LISTS; s++) {
+			struct list *l = &self->root->list[t][s];
+
+			while (!OID_IS_NULL(l->first))
+				ASSERT_EQ(0, pmemobj_list_remove(self->pop, ENTRY, l, l->first, 1));
+		}
 	}
 	quiet_test(_metadata, self);
 	audit_pool(self->pop, &a);
 	EXPECT_EQ(0, a.objects);
-	EXPECT_EQ(self->room - (int64_t)(a.logs * ROOM_IN_PAGE),
+	root = (pmemobj_root_size(self->pop) + 4095) / 4096 - (sizeof(struct root) + 4095) / 4096;
+	EXPECT_EQ(self->room - (int64_t)((a.logs + root) * ROOM_IN_PAGE),
 		  audit_fill(self->pop, ROOM_SIZE, 0, self->text))
 		TH_LOG("%s", self->text);
 	pmemobj_close(self->pop);
@@ -472,29 +809,47 @@ static void room_test(struct __test_metadata *_metadata, FIXTURE_DATA(kill) * se
 	EXPECT_EQ(0, census.problems);
 }
 
-TEST_F_TIMEOUT(kill, random, 3600)
+static uint64_t number(const char *name, uint64_t otherwise)
 {
-	const char *env = getenv("POBJ_KILLS");
-	const uint64_t kills = env ? strtoull(env, NULL, 10) : KILLS;
-	uint64_t done = 0, audited = 0;
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void tell(struct __test_metadata *_metadata, const FIXTURE_DATA(kill) * self)
+{
+	unsigned int i;
+
+	TH_LOG("%-14s%12s%12s", "", "begun", "killed in");
+	for (i = 0; i < KINDS; i++)
+		TH_LOG("%-14s%12llu%12llu", kind_name[i], (unsigned long long)stage->done[i],
+		       (unsigned long long)stage->killed[i]);
+	TH_LOG("%llu kills, %llu operations, %u audits, %s", (unsigned long long)self->kills,
+	       (unsigned long long)stage->ops, self->audits,
+	       _metadata->passed ? "0 violations" : "VIOLATIONS");
+}
+
+TEST_F_TIMEOUT(kill, random, 7200)
+{
+	const uint64_t kills = number("POBJ_KILLS", KILLS), us = number("POBJ_MORE_US", MORE_US);
+	uint64_t audited = 0;
 	unsigned int i;
 
 	for (i = 0; i < WORKERS; i++) {
 		stage->table[i] = (int)i;
 		spawn(self, i);
 	}
-	while (done < kills && _metadata->passed) {
-		done += kill_some(_metadata, self);
-		if (done / QUIET_EVERY == audited)
+	while (self->kills < kills && _metadata->passed) {
+		kill_some(_metadata, self, us);
+		if (self->kills / QUIET_EVERY == audited)
 			continue;
-		audited = done / QUIET_EVERY;
+		audited = self->kills / QUIET_EVERY;
 		audit_all(_metadata, self);
 	}
 	end_all(_metadata, self);
-	TH_LOG("%llu kills, %llu operations, %u audits", (unsigned long long)done,
-	       (unsigned long long)stage->ops, self->audits);
 	EXPECT_LT(kills * 10, stage->ops);
 	room_test(_metadata, self);
+	tell(_metadata, self);
 }
 
 TEST_HARNESS_MAIN
