@@ -397,6 +397,43 @@ static void prepare(SELF)
 		abort();
 }
 
+/* What the operations are for: words A and F of the slab, and the id. */
+TEST_F(lane, operations_do_what_they_say)
+{
+	const struct {
+		u64 a, f, off, uuid;
+	} after[] = {
+		{ 0x2f, 0, 88, 77 }, { 0xd, 0, 0, 0 }, { 0xf, 2, 4711, 4712 }, { 0x8f, 0, 4711, 4712 },
+		{ 0x18d, 0, 0, 0 }, { 0xd, 0, 0, 0 }, { 0xf, 0, 4711, 4712 }, { 0xf, 2, 4711, 4712 },
+		{ 0xf, 0, 4711, 4712 },
+	};
+	u64 slab, id;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(operations); i++) {
+		prepare(self);
+		slab = pobj_geom_line(self->g, 20);
+		id = CORE_PAGE(self->g, 2);
+		core_set(&self->p, id, 4712);
+		core_set(&self->p, id + 8, 4711);
+		core_set(&self->p, id + 56, 4712);
+		core_set(&self->p, id + 64, 4711);
+		ASSERT_EQ(0, operations[i](&self->p, &self->l));
+		EXPECT_EQ(after[i].a, core_get(&self->p, slab + 16))
+			TH_LOG("operation %zu", i);
+		EXPECT_EQ(after[i].f, core_get(&self->p, slab + 24))
+			TH_LOG("operation %zu", i);
+		EXPECT_EQ(after[i].off, core_get(&self->p, id + 8))
+			TH_LOG("operation %zu", i);
+		EXPECT_EQ(after[i].uuid, core_get(&self->p, id));
+		EXPECT_EQ(operations[i] == free_straddling ? 0 : 4712,
+			  core_get(&self->p, id + 56));
+		EXPECT_EQ(operations[i] == free_straddling ? 0 : 4711,
+			  core_get(&self->p, id + 64));
+		EXPECT_EQ(0, core_problems(&self->p));
+	}
+}
+
 /* Each fence of each operation fails, alone: the operation ends there, and stores no more. */
 TEST_F(lane, nothing_is_stored_behind_a_failed_fence)
 {
