@@ -125,7 +125,7 @@ static int slab_enlist(struct pobj_tlane *tl, struct pobj_slab *s)
 	}
 	tl->slab[i] = s;
 	s->index = i;
-	s->side->slot = i;
+	pobj_side_store(&s->side->slot, i);	/* whoever settles doubts reads it */
 	return 0;
 }
 
