@@ -70,27 +70,13 @@ static inline u64 pobj_line_word(const __le64 *p)
 	return le64_to_cpu(pobj_env_load64(p));
 }
 
-/* What a head line says of a slab; size 0: it is none. */
+/* What the line of a page says of a slab that begins there; size 0: none does. */
 struct pobj_seen {
 	u64 type;
 	u32 size;
 	u32 cnt;
 	bool mixed;
 };
-
-static inline void pobj_line_see(const struct pobj_m_line *line, struct pobj_seen *s)
-{
-	const u64 mixed = (u64)POBJ_M_F_MIXED << POBJ_M_HDR_FLAG_SHIFT;
-	const u64 h = pobj_line_word(&line->header);
-
-	s->size = (u32)(h >> POBJ_M_HDR_SIZE_SHIFT);
-	s->cnt = (h >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
-	s->mixed = h & mixed;
-	s->type = pobj_line_word(&line->type);
-	/* Kind and flags in one look. */
-	if ((h & 0xffff & ~mixed) != POBJ_M_SLAB || !s->cnt || s->cnt > POBJ_M_SLAB_MAX)
-		s->size = 0;
-}
 
 /* Mask of the objects that pair @w of a slab of @cnt has. */
 static inline u64 pobj_pair_valid(u32 cnt, u32 w)
@@ -550,10 +536,12 @@ static inline int pobj_object_at(const struct pobj_heap *h, const struct pobj_tl
 	in -= page << h->page_shift;
 	size = (u32)(header >> POBJ_M_HDR_SIZE_SHIFT);
 	cnt = (header >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
-	if (POBJ_UNLIKELY(!size || in >> 32 || cnt > POBJ_M_SLAB_MAX))
+	if (POBJ_UNLIKELY(!size || size % 8 || in >> 32 || cnt > POBJ_M_SLAB_MAX))
 		return -EINVAL;
 	idx = (u32)in / size;
-	if (POBJ_UNLIKELY(idx >= cnt || (u32)in != idx * size))
+	/* The pool may end before the slab does, by a line that is damaged. */
+	if (POBJ_UNLIKELY(idx >= cnt || (u32)in != idx * size ||
+			  size > h->data_off + h->data_bytes - off))
 		return -EINVAL;
 	spot->idx = idx;
 	spot->size = size;
@@ -572,6 +560,33 @@ u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot);
 static inline struct pobj_m_line *pobj_heap_line(const struct pobj_heap *h, u64 page)
 {
 	return h->lines + page;
+}
+
+/* Pages of a slab, whatever its line says. */
+static inline u64 pobj_seen_pages(const struct pobj_heap *h, const struct pobj_seen *s)
+{
+	return pobj_geom_pages(h->g, (u64)s->cnt * (s->size + (s->mixed ? sizeof(u64) : 0)));
+}
+
+/*
+ * Judge the line of @page as that of a slab. Any @page may be asked for: those that the last group
+ * lacks are marked as in use, and behind the last line there is user data. A slab that would not
+ * end within the pool is none: its owner would hand out, and give back, what is not there.
+ */
+static inline void pobj_line_see(const struct pobj_heap *h, u64 page, struct pobj_seen *s)
+{
+	const u64 mixed = (u64)POBJ_M_F_MIXED << POBJ_M_HDR_FLAG_SHIFT;
+	const struct pobj_m_line *line = pobj_heap_line(h, page);
+	const u64 header = pobj_line_word(&line->header);
+
+	s->size = (u32)(header >> POBJ_M_HDR_SIZE_SHIFT);
+	s->cnt = (header >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
+	s->mixed = header & mixed;
+	s->type = pobj_line_word(&line->type);
+	/* Kind and flags in one look. */
+	if ((header & 0xffff & ~mixed) != POBJ_M_SLAB || !s->cnt || s->cnt > POBJ_M_SLAB_MAX ||
+	    page >= h->g->page_cnt || pobj_seen_pages(h, s) > h->g->page_cnt - page)
+		s->size = 0;
 }
 
 /* Is the page one of a log? */

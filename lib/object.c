@@ -29,14 +29,16 @@ u64 pobj_spot_type(const struct pobj_heap *h, const struct pobj_spot *spot)
 {
 	const u64 header = pobj_line_word(&spot->line->header);
 	const u32 cnt = (header >> POBJ_M_HDR_CNT_SHIFT) & 0xffff;
+	u64 off;
 
 	if (pobj_spot_is_large(spot) ||
 	    !((header >> POBJ_M_HDR_FLAG_SHIFT) & POBJ_M_F_MIXED))
 		return pobj_line_word(&spot->line->type);
-	return pobj_line_word(pobj_media_ptr(&h->media,
-					 pobj_mixed_type_off(pobj_geom_page(h->g, spot->page),
-							     (u32)spot->size,
-							     cnt, spot->idx)));
+	off = pobj_mixed_type_off(pobj_geom_page(h->g, spot->page), (u32)spot->size, cnt,
+				  spot->idx);
+	/* The pool may end before the slab does, by a line that is damaged. */
+	return off - h->data_off < h->data_bytes ? pobj_line_word(pobj_media_ptr(&h->media, off)) :
+						   0;
 }
 
 /* ---- API --------------------------------------------------------------------------------- */

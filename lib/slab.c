@@ -37,11 +37,6 @@ static u64 pair_reserved(const struct pobj_side_page *side, u32 w)
 	return pobj_side_load(&side->reserved_a[w]) ^ pobj_side_load(&side->reserved_b[w]);
 }
 
-static u64 seen_pages(const struct pobj_heap *h, const struct pobj_seen *s)
-{
-	return pobj_geom_pages(h->g, (u64)s->cnt * (s->size + (s->mixed ? sizeof(u64) : 0)));
-}
-
 /* ---- hints ------------------------------------------------------------------------------- */
 
 static struct pobj_side_group *group_of(const struct pobj_heap *h, u64 page)
@@ -64,7 +59,7 @@ void pobj_slab_hint(struct pobj_heap *h, u64 page)
 	/* An owned slab is hinted at when it is given up. */
 	if (pobj_side_load(&h->pages[page].owner))
 		return;
-	pobj_line_see(line, &s);
+	pobj_line_see(h, page, &s);
 	if (s.size && pobj_line_has_room(line, s.cnt))
 		filter_set(&group_of(h, page)->room, POBJ_ROOM_BIT(s.size, s.type, s.mixed));
 }
@@ -83,7 +78,7 @@ static u64 group_room(struct pobj_heap *h, u64 group)
 
 	for (; pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		pobj_line_see(pobj_heap_line(h, page), &s);
+		pobj_line_see(h, page, &s);
 		if (s.size && pobj_line_has_room(pobj_heap_line(h, page), s.cnt))
 			room |= POBJ_ROOM_BIT(s.size, s.type, s.mixed);
 	}
@@ -332,7 +327,7 @@ static bool slab_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 pag
 
 	if (!pobj_span_own(h, tl->side, page))
 		return false;
-	pobj_line_see(pobj_heap_line(h, page), &seen);
+	pobj_line_see(h, page, &seen);
 	if (seen_fits(&seen, set, size))
 		s = slab_make(tl, page, &seen);
 	if (s && slab_refill(tl, s)) {
@@ -357,7 +352,7 @@ static bool group_adopt(struct pobj_tlane *tl, struct pobj_slab_set *set, u64 gr
 		return false;
 	for (pages = group_unowned(h, group, map); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		pobj_line_see(pobj_heap_line(h, page), &seen);
+		pobj_line_see(h, page, &seen);
 		if (seen_fits(&seen, set, size) &&
 		    pobj_line_has_room(pobj_heap_line(h, page), seen.cnt) &&
 		    slab_adopt(tl, set, page, size))
@@ -421,7 +416,7 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 	line = pobj_heap_line(h, page);
 	pobj_store_words(&h->media, &line->type, words, 7);
 	/* An empty slab may be left over, but not one whose pages do not lead to it. */
-	if (seen_pages(h, &seen) > 1) {
+	if (pobj_seen_pages(h, &seen) > 1) {
 		err = pobj_fence(&h->media);
 		if (err)
 			return pobj_heap_broken(tl->p, err);
@@ -500,7 +495,7 @@ static void gone_add(struct pobj_tlane *tl, struct gone *g, u64 page, const stru
 	struct pobj_m_line *line = pobj_heap_line(h, page);
 
 	g->page[g->cnt] = page;
-	g->pages[g->cnt] = seen_pages(h, s);
+	g->pages[g->cnt] = pobj_seen_pages(h, s);
 	/* With the owner this covers the pages once the header is gone (V1). */
 	__atomic_store_n(&h->pages[page].slot, g->pages[g->cnt++], __ATOMIC_RELEASE);
 	pobj_store64(&h->media, &line->header, 0);
@@ -517,11 +512,11 @@ static void group_dissolve(struct pobj_tlane *tl, u64 group, struct gone *g)
 
 	for (pages = group_unowned(h, group, pobj_group_map(h, group)); pages; pages &= pages - 1) {
 		page = group * POBJ_GROUP_PAGES + (u64)__builtin_ctzll(pages);
-		pobj_line_see(pobj_heap_line(h, page), &s);
+		pobj_line_see(h, page, &s);
 		if (!s.size || !pobj_line_is_empty(pobj_heap_line(h, page)) ||
 		    !pobj_span_own(h, tl->side, page))
 			continue;
-		pobj_line_see(pobj_heap_line(h, page), &s);
+		pobj_line_see(h, page, &s);
 		if (s.size && slab_dissolvable(tl, page, &s))
 			gone_add(tl, g, page, &s);
 		else
@@ -542,7 +537,7 @@ u64 pobj_slabs_dissolve(struct pobj_tlane *tl)
 		s = tl->slab[i];
 		if (!s || !slab_idle(s))
 			continue;
-		pobj_line_see(s->line, &seen);
+		pobj_line_see(h, s->page, &seen);
 		if (!seen.size || !slab_dissolvable(tl, s->page, &seen))
 			continue;
 		group = s->page;

@@ -52,17 +52,17 @@ static void section_use(struct section *s, u64 page, u64 pages)
 }
 
 /* Work out what a slab's header means; false: it is none, or not as we make them. */
-static bool section_like(struct pobj_heap *h, struct section *s, const struct pobj_m_line *line)
+static bool section_like(struct pobj_heap *h, struct section *s, u64 page)
 {
+	const struct pobj_m_line *line = pobj_heap_line(h, page);
 	struct pobj_seen seen;
 
-	pobj_line_see(line, &seen);
+	pobj_line_see(h, page, &seen);
 	if (!seen.size)
 		return false;
 	s->like.header = pobj_line_word(&line->header);
 	s->like.type = seen.type;
-	s->like.pages = pobj_geom_pages(h->g, (u64)seen.cnt *
-					(seen.size + (seen.mixed ? sizeof(u64) : 0)));
+	s->like.pages = pobj_seen_pages(h, &seen);
 	s->like.room_bit = POBJ_ROOM_BIT(seen.size, seen.type, seen.mixed);
 	s->like.type_bits = seen.mixed ? ~0ULL : POBJ_TYPE_BIT(seen.type);
 	s->like.cnt = seen.cnt;
@@ -78,7 +78,7 @@ static inline u64 section_slab(struct pobj_heap *h, struct section *s, u64 page,
 
 	if (POBJ_UNLIKELY(header != s->like.header ||
 			  pobj_line_word(&line->type) != s->like.type) &&
-	    !section_like(h, s, line))
+	    !section_like(h, s, page))
 		return 0;
 	pages = s->like.pages;
 	if (page % POBJ_GROUP_PAGES + pages > POBJ_GROUP_PAGES || pages > s->end - page)
