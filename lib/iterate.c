@@ -149,10 +149,12 @@ static ALWAYS_INLINE u64 slab_from(const struct walk *w, const struct place *s, 
 		bits = word(&s->line->slab[pair].a) ^ word(&s->line->slab[pair].f);
 		for (bits &= mask; bits; bits &= bits - 1) {
 			idx = pair * 64 + (u32)__builtin_ctzll(bits);
+			/* No state beyond the last object: but that is media, too. */
+			if (POBJ_UNLIKELY(idx >= cnt))
+				return 0;
 			if (w->typed && (s->header & MIXED) && !mixed_is(w, s, idx))
 				continue;
-			/* No state beyond the last object: but that is media, too. */
-			if (POBJ_UNLIKELY(idx >= cnt || !place_stays(w, s, type)))
+			if (POBJ_UNLIKELY(!place_stays(w, s, type)))
 				return 0;
 			if (w->found)
 				*w->found = *s;
