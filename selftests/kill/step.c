@@ -13,8 +13,8 @@
  * Kills at the instructions between two points must leave what a kill at the first one does: the
  * variant "instructions" tries some. POBJ_KILL_EVERY=1 makes the whole program do that and nothing
  * else, at each instruction of each operation; POBJ_KILL_SHARDS=2: in so many processes.
- * Where nothing is stored for more than POBJ_KILL_BOUND instructions it takes longer and longer
- * steps. Then it prints the score (score.h).
+ * Where nothing is stored for more than POBJ_KILL_BOUND instructions (a fifth of that in operations
+ * that scan) it takes longer and longer steps. Then it prints the score (score.h).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -123,6 +123,8 @@ static struct hand me;
  * @item: what it does
  * @alone: nobody else has the pool open
  * @reaps: it reaps another who died in what @item tells
+ * @scans: it looks through all slots, lanes or groups, or calls much of libc: thousands of
+ *	instructions without a store that others see
  */
 struct op {
 	void (*setup)(struct hand *h);
@@ -131,6 +133,7 @@ struct op {
 	struct item item[OPS_ITEMS];
 	bool alone;
 	bool reaps;
+	bool scans;
 };
 
 static const char *pool_path;
@@ -557,7 +560,7 @@ FIXTURE_SETUP(step)
 	tally.every = variant->every;
 	if (score && tally.every)
 		tally.every = number("POBJ_KILL_EVERY", 1);
-	tally.bound = number("POBJ_KILL_BOUND", 1000);
+	tally.bound = number("POBJ_KILL_BOUND", 4000);
 	stage = __real_mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, stage);
@@ -761,6 +764,7 @@ static bool die_between(struct __test_metadata *_metadata, const struct op *op, 
 	struct place at = { point, 1 + (score ? tally.every * score_shard : point % every) };
 	struct score_row *row = tally.row;
 	struct trace trace;
+	const uint64_t bound = op->scans || op->reaps ? tally.bound / 5 : tally.bound;
 	uint64_t last = 0;
 	bool killed;
 
@@ -774,13 +778,13 @@ static bool die_between(struct __test_metadata *_metadata, const struct op *op, 
 		trace_note(&between, &trace);
 		last = stage->death.stepped;
 		at.after += every;
-		if (at.after > tally.bound)
-			at.after += (at.after - tally.bound) / 32 * every;
+		if (at.after > bound)
+			at.after += (at.after - bound) / 16 * every;
 	}
 	if (killed)
 		trace_note(&at_points, &trace);
 	row->ends += killed;
-	row->longs += last > tally.bound;
+	row->longs += last > bound;
 	row->length += stage->death.length > last ? stage->death.length : last;
 	return killed;
 }
@@ -934,6 +938,7 @@ OP(alloc_in_new_slab) = {
 OP(alloc_with_new_lane) = {
 	.prologue = with_nothing, .run = put_64,
 	.item = { MAKES(0, 0, 64, TYPE) },
+	.scans = true,
 };
 
 OP(alloc_large) = {
@@ -1371,14 +1376,17 @@ static void unpark(struct hand *h)
 
 OP(thread_exits) = {
 	.prologue = with_thread, .run = end_thread,
+	.scans = true,
 };
 
 OP(thread_exits_with_reservations) = {
 	.prologue = with_64, .run = park,
+	.scans = true,
 };
 
 OP(thread_takes_parked_lane) = {
 	.prologue = park, .run = unpark, .item = { MAKES(0, 0, 64, TYPE) },
+	.scans = true,
 };
 
 static void *publish_and_exit(void *arg)
@@ -1401,11 +1409,13 @@ static void publish_by_other(struct hand *h)
 
 OP(other_thread_cancels) = {
 	.prologue = reserve_some, .run = cancel_by_other, .item = { MAKES(0, 0, 64, TYPE) },
+	.scans = true,
 };
 
 OP(other_thread_publishes) = {
 	.prologue = prepare_two, .run = publish_by_other,
 	.item = { MAKES(0, 0, 64, TYPE), MAKES(0, 4, LARGE, TYPE), SETS(0, 2, 1, 42) },
+	.scans = true,
 };
 
 static void busy(struct hand *h)
@@ -1425,18 +1435,22 @@ static void close_pool(struct hand *h)
 
 OP(close_shared) = {
 	.prologue = busy, .run = close_pool,
+	.scans = true,
 };
 
 OP(close_last) = {
 	.prologue = busy, .run = close_pool, .alone = true,
+	.scans = true,
 };
 
 OP(open_shared) = {
 	.run = hand_open,
+	.scans = true,
 };
 
 OP(open_first) = {
 	.run = hand_open, .alone = true,
+	.scans = true,
 };
 
 static void grow_root(struct hand *h)
@@ -1477,6 +1491,7 @@ static void put_320(struct hand *h)
 OP(dissolve) = {
 	.setup = fill, .prologue = two_empty_slabs, .run = put_320,
 	.item = { MAKES(0, 0, 320, TYPE) },
+	.scans = true,
 };
 
 /* ---- reap --------------------------------------------------------------------------------- */
@@ -1513,10 +1528,8 @@ static void reap_test(struct __test_metadata *_metadata, const struct op *of, ui
 	op.prologue = lose_one;
 	op.run = reap;
 	/* Where every instruction counts, few victims must do: a reaper takes long. */
-	if (tally.every) {
+	if (tally.every)
 		every = 31;
-		tally.bound /= 5;
-	}
 	for (victim_at = 0; _metadata->passed; victim_at += every) {
 		die_all(_metadata, &op);
 		victims++;
