@@ -509,6 +509,7 @@ TEST_F(lane, places_are_judged_by_what_was_read)
 	EXPECT_EQ(0, pobj_lane_may_null(&self->p.m, self->g, end - 16));
 	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, end - 8));
 	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, ~0ULL - 7));
+	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, data + 4));
 	EXPECT_EQ(-EUCLEAN, pobj_lane_may_null(&self->p.m, self->g, CORE_PAGE(self->g, 0) - 8));
 	/* Either half in a log. */
 	link = CORE_PAGE(self->g, 4);

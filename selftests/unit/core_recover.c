@@ -467,6 +467,39 @@ TEST_F(recover, sequence_holes)
 	}
 }
 
+/* Sequences begin with 1: a slot that is whole and says 0 was never written so. */
+TEST_F(recover, sequence_0)
+{
+	core_log_line(&self->p, pobj_geom_slot(self->g, 0, 5), NULL, 0, 0, 0, core_tag(0, NOP));
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	EXPECT_EQ(POBJ_DIAG_LANE_SEQ, self->f.diag);
+	core_nops(&self->p, 0, 3);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	EXPECT_EQ(POBJ_DIAG_LANE_SEQ, self->f.diag);
+}
+
+/* A NOP may name the line of a page. One that is none is not flushed, wherever it would lie. */
+TEST_F(recover, hints_of_nops)
+{
+	const u64 bad[] = { self->g->page_cnt + 1, 1ULL << 58, ~0ULL };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		core_slot(&self->p, 0, 1, NOP, 0, 0, &bad[i], 1);
+		core_flushes = 0;
+		EXPECT_TRUE(ends(self, 0));
+		EXPECT_EQ(1, core_flushes);
+	}
+	core_slot(&self->p, 0, 1, NOP, 0, 0, &self->g->page_cnt, 1);
+	core_flushes = 0;
+	EXPECT_TRUE(ends(self, 0));
+	EXPECT_EQ(2, core_flushes);
+	core_slot(&self->p, 0, 1, NOP, 0, 0, NULL, 0);
+	core_flushes = 0;
+	EXPECT_TRUE(ends(self, 0));
+	EXPECT_EQ(1, core_flushes);
+}
+
 /* What recovery writes must leave a lane that opens again. */
 TEST_F(recover, last_sequences)
 {
@@ -589,6 +622,13 @@ TEST_F(recover, chunk_of_two_pages)
 	undo_entry(self, 0, 1, 27);
 	core_set(&self->p, pobj_geom_line(self->g, 20),
 		 pobj_line_header(POBJ_M_LOG, POBJ_M_F_INTERNAL, 0, 2));
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	EXPECT_EQ(POBJ_DIAG_CHUNK, self->f.diag);
+	/* And a page of a log: its contents alone could be anybody's. */
+	core_set(&self->p, pobj_geom_line(self->g, 20), pobj_line_header(POBJ_M_LARGE, 0, 0, 1));
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	EXPECT_EQ(POBJ_DIAG_CHUNK, self->f.diag);
+	core_set(&self->p, pobj_geom_line(self->g, 20), 0);
 	EXPECT_TRUE(ends(self, -EUCLEAN));
 	EXPECT_EQ(POBJ_DIAG_CHUNK, self->f.diag);
 }
@@ -909,6 +949,29 @@ TEST_F(recover, free_of_what_is_gone)
 	EXPECT_EQ(ours + 1, core_get(&self->p, dest));
 	EXPECT_EQ(1, self->r.redone);
 	EXPECT_TRUE(settled(self));
+}
+
+/* Frees of what is no object; and of one whose id stood where a log is now. */
+TEST_F(recover, objects_that_cannot_be_freed)
+{
+	u64 word[2] = { pobj_ref(10, 4), CORE_PAGE(self->g, 2) };
+
+	core_set(&self->p, pobj_geom_line(self->g, 10),
+		 pobj_line_header(POBJ_M_SLAB, 0, 4, 64));
+	core_set(&self->p, pobj_geom_line(self->g, 10) + 16, 3);
+	core_slot(&self->p, 0, 1, POBJ_M_ENTRY_FREE, 0, 0, word, 2);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	EXPECT_EQ(POBJ_DIAG_LANE_TARGET, self->f.diag);
+	word[0] = pobj_ref(self->g->page_cnt, 0);
+	core_slot(&self->p, 0, 1, POBJ_M_ENTRY_FREE, 0, 0, word, 2);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+	chunks(self, 1, 1);
+	word[0] = pobj_ref(10, 1);
+	word[1] = CORE_PAGE(self->g, 21) + 64;
+	core_slot(&self->p, 0, 1, POBJ_M_ENTRY_FREE, 0, 0, word, 2);
+	EXPECT_TRUE(ends(self, 0));
+	EXPECT_EQ(1, self->r.redone);
+	EXPECT_EQ(2, core_get(&self->p, pobj_geom_line(self->g, 10) + 24));
 }
 
 /* Large objects are undone by their header word: by name they are refused. */
