@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Interleavings and kills: the library once more, with a hook at each access to memory, linked with
+# what simulates processes. A few slots for sessions are as good as many, and each is looked at.
+.PHONY: prove-kill
+
+sched-programs := $(call programs,sched)
+sched-flags := -O1 -g -DPOBJ_TRACE -I$(O)/sched/include
+sched-hooks := -fsanitize=thread --param tsan-instrument-func-entry-exit=0
+sched-rename := --redefine-sym memcpy=sched_memcpy --redefine-sym memset=sched_memset \
+	--redefine-sym memmove=sched_memmove --globalize-symbol=pobj_seats --redefine-sym seats=pobj_seats
+sched-wraps := malloc calloc realloc free pobj_file_lock fcntl nanosleep usleep clock_gettime \
+	syscall pthread_self pthread_mutex_lock pthread_mutex_unlock pthread_mutex_consistent \
+	pthread_mutex_init pthread_mutex_destroy pthread_key_create pthread_setspecific
+
+# With hooks; and without.
+sched-traced := $(patsubst %.c,$(O)/sched/%.o,$(sort $(filter-out lib/registry.c, \
+	$(wildcard lib/*.c lib/core/*.c)) selftests/sched/cases/pool.c selftests/sched/cases/ops.c))
+sched-plain := $(patsubst %.c,$(O)/sched/%.o,$(sort $(wildcard selftests/sched/engine/*.c) \
+	selftests/sched/cases/judge.c selftests/sched/cases/seeds.c selftests/lib/audit.c))
+
+$(O)/sched/include/lib/core/side.h: lib/core/side.h
+	@mkdir -p $(@D)
+	$qsed 's/^\(#define POBJ_SESSION_SLOTS\).*/\1 8U/' $< >$@
+
+$(O)/sched/lib/core/super.o: pobj-cflags += -DPOBJ_BUILD_TAG=$(tag)ULL
+$(O)/sched/lib/core/super.o: $(media)
+$(sched-traced): $(O)/sched/%.o: %.c $(O)/sched/include/lib/core/side.h \
+		selftests/sched/sched.mk | build/setup.stamp
+	$(call say,CC)mkdir -p $(@D)
+	$q$(CC) $(sched-flags) $(sched-hooks) $(pobj-cflags) $(gnu-cflags) -c -o $@ $<
+	$qobjcopy $(sched-rename) $@
+
+$(sched-plain) $(sched-programs:$(O)/%=$(O)/sched/%.o): $(O)/sched/%.o: %.c \
+		$(O)/sched/include/lib/core/side.h selftests/sched/sched.mk | build/setup.stamp
+	$(call say,CC)mkdir -p $(@D)
+	$q$(CC) $(sched-flags) -O2 $(pobj-cflags) $(gnu-cflags) -c -o $@ $<
+
+$(sched-programs): $(O)/%: $(O)/sched/%.o $(sched-traced) $(sched-plain)
+	$(call say,LINK)mkdir -p $(@D)
+	$q$(CC) $(LDFLAGS) $(sched-wraps:%=-Wl,--wrap=%) -no-pie -o $@ $^ $(lib-libs)
+
+.PRECIOUS: $(O)/sched/%.o
+-include $(shell find $(O)/sched -name '*.d' 2>/dev/null)
+
+tests: $(sched-programs)
+check check-host: host-programs += $(sched-programs)
+
+prove-kill: $(O)/selftests/sched/kill ## stop and kill processes in all schedules; takes long
+	SCHED_LONG=1 $<
