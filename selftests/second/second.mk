@@ -21,11 +21,11 @@ second-opinion: tests second-needs ## judge the tests by memcheck, TSan, ASan an
 second-needs: $(second-needs)
 
 # Nothing is inlined away that a report should name. lto and O as user.mk has them, but for this.
-second-tsan:
+second-tsan: | build/setup.stamp build/kselftest/kselftest_harness.h
 	+@$(MAKE) O=build/tsan lto= CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread' \
 		$(addprefix build/tsan/,$(filter-out selftests/unit/core_%,$(second-lib)))
 
-second-san:
+second-san: | build/setup.stamp build/kselftest/kselftest_harness.h
 	+@$(MAKE) SAN=1 CFLAGS='-O1 -g' $(addprefix build/san/,$(filter-out selftests/unit/core_%,$(second-lib)) \
 		selftests/kill/random)
 

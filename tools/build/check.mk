@@ -4,7 +4,7 @@
 
 .PHONY: check check-host check-vm lint demo prove-power
 
-host-scripts := $(shell find selftests/lint selftests/unit selftests/tools selftests/compat \
+host-scripts := $(shell find selftests/lint selftests/unit selftests/tools selftests/compat selftests/second \
 	-name '*.sh' -perm -u+x 2>/dev/null | sort)
 vm-scripts := $(shell find selftests/vm -name '*.sh' -perm -u+x 2>/dev/null | sort)
 lints := $(addprefix tools/lint/,arrows spdx headers readme sparse-core sparse-kmod checkpatch)
@@ -20,7 +20,7 @@ lint: $(checks-need) ## sparse, checkpatch, include arrows, SPDX lines
 	@rm -rf build/test && $(run) -o build/test $(lints)
 	@$(run) -t build/test
 
-check-host: all tests $(checks-need) ## checks and the tests that need no virtual machine
+check-host: all tests second-needs $(checks-need) ## checks and the tests that need no virtual machine
 	@rm -rf build/test && $(run) -o build/test $(lints) $(host-scripts) $(host-programs)
 	@$(run) -t build/test
 
@@ -29,7 +29,7 @@ check-vm: all tests $(checks-need) ## the tests in a virtual machine
 	@selftests/guest.sh build/test $(guest-programs)
 	@$(run) -t build/test
 
-check: all tests $(checks-need) ## everything; the last line counts it. KVER=6.12 for that kernel
+check: all tests second-needs $(checks-need) ## everything; the last line counts it. KVER=6.12 for that kernel
 	@rm -rf build/test
 	@$(run) -o build/test $(lints) $(host-scripts) $(host-programs) $(vm-scripts)
 	@selftests/guest.sh build/test $(guest-programs)
