@@ -26,7 +26,7 @@ second-tsan: | build/setup.stamp build/kselftest/kselftest_harness.h
 		$(addprefix build/tsan/,$(filter-out selftests/unit/core_%,$(second-lib)))
 
 second-san: | build/setup.stamp build/kselftest/kselftest_harness.h
-	+@$(MAKE) SAN=1 CFLAGS='-O1 -g' $(addprefix build/san/,$(filter-out selftests/unit/core_%,$(second-lib)) \
+	+@$(MAKE) SAN=1 CFLAGS='-O1 -g $(SANFLAGS)' $(addprefix build/san/,$(filter-out selftests/unit/core_%,$(second-lib)) \
 		selftests/kill/random)
 
 # lib/core and its tests once more: user.mk builds these with ASan, which valgrind cannot run.
