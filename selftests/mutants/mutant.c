@@ -10,6 +10,9 @@
 static unsigned int unseen[POBJ_MUTANTS_MAX];
 
 unsigned int pobj_mutant;
+#ifdef POBJ_MUTANT_ORDERS
+__thread unsigned int pobj_mutant_relax;
+#endif
 unsigned int *pobj_mutant_seen = unseen;
 
 /* Before anything of the library runs. Children share the map: they inherit it, or open it anew. */

@@ -39,8 +39,14 @@ static inline unsigned int pobj_mutant_swap(unsigned int k, unsigned int n, unsi
 
 #ifdef POBJ_MUTANT_ORDERS
 #define MUTANT_ORDER(n, order)	(MUTANT(n) ? __ATOMIC_RELAXED : (order))
+/* A caller of a function whose order is relaxed for this caller. Nothing runs in between. */
+extern __thread unsigned int pobj_mutant_relax;
+#define MUTANT_RELAX(n, call)	(pobj_mutant_relax = MUTANT(n), (call))
+#define MUTANT_RELAXED(order)	(pobj_mutant_relax ? __ATOMIC_RELAXED : (order))
 #else
 #define MUTANT_ORDER(n, order)	(order)
+#define MUTANT_RELAX(n, call)	(call)
+#define MUTANT_RELAXED(order)	(order)
 #endif
 
 #endif
