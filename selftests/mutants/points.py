@@ -36,8 +36,8 @@ FLUSH = r"\b(?:pobj_flush|pobj_flush_line|flush_id)\("
 FENCE = r"\b(?:pobj_fence|lane_fence|lane_retire|pobj_lane_retire|pobj_ring_retire)\("
 # Lengths within one line of an aligned word or line: no tail to cut.
 ONE_LINE = {"POBJ_M_LINE", "sizeof(*line)", "sizeof(*dst)", "sizeof(*a)", "sizeof(*word)"}
-COUNTER = (r"(?:->|\.|\b)(?:seq|said|sealed|retired|last_free|late\[\d\]|tag|live_id|closed|missed\b"
-           r"|missed\[\w+\]|large_missed|ring_seq\[\w\]|newest|torn|busy\[[^]]*\]|session|stamp"
+COUNTER = (r"(?:->|\.|\b)(?:seq|said|sealed|retired|last_free|late\[\d\]|tag|live_id|closed"
+           r"|missed\b|missed\[\w+\]|large_missed|ring_seq\[\w\]|newest|torn|busy\[[^]]*\]|session|stamp"
            r"|generation|chunks|bad_copies|_pobj_cache_invalidate)")
 VERSION = re.compile(r"(?:[\w\->.]*" + COUNTER + r"\s*(?:[-+|]?=(?!=)|\+\+|--))")
 SIDECAR = re.compile(
@@ -49,7 +49,8 @@ SIDECAR = re.compile(
     r"|pobj_quarantine_mask|pobj_ring_mask|mask_one|pobj_slabs_dissolve|pobj_tlanes_sweep"
     r"|pobj_session_reap|gone_add|gone_give|slab_refill|slab_give_up|pobj_group_map|tlane_take_over"
     r"|pobj_large_settle|pobj_large_cancel)\(|memset\(h->pages\[page\]\.reserved")
-STORE = re.compile(r"pobj_store(?:64|_\w+)\(|step_make\(|steps_make\(|lane_retire\(k|object_settle\(")
+STORE = re.compile(r"pobj_store(?:64|_\w+)\(|step_make\(|steps_make\(|lane_retire\(k"
+                   r"|object_settle\(")
 ORDER = re.compile(r"\b__ATOMIC_(?:RELEASE|ACQUIRE|ACQ_REL|SEQ_CST)\b|"
                    r"\bmemory_order_(?:release|acquire|acq_rel|seq_cst)\b")
 CALL_0 = re.compile(FENCE)
