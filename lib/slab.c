@@ -421,6 +421,9 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 		if (err)
 			return pobj_heap_broken(tl->p, err);
 	}
+	/* Before the header: whoever adopts the slab, if we die in between, does not look again. */
+	if (!set->mixed)
+		filter_set(&group_of(h, page)->types, POBJ_TYPE_BIT(set->type));
 	/*
 	 * P1: the header is stored last. Not flushed: whoever changes the state of an object here
 	 * does it in this line, and takes the header along.
@@ -428,8 +431,6 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 	pobj_store64(&h->media, &line->header,
 		     pobj_line_header(POBJ_M_SLAB, set->mixed ? POBJ_M_F_MIXED : 0, seen.cnt,
 				      c->size));
-	if (!set->mixed)
-		filter_set(&group_of(h, page)->types, POBJ_TYPE_BIT(set->type));
 	/* Seen by nobody so far, and nothing is reserved. */
 	memset(h->pages[page].reserved_a, 0, sizeof(h->pages[page].reserved_a));
 	memset(h->pages[page].reserved_b, 0, sizeof(h->pages[page].reserved_b));
