@@ -4,7 +4,7 @@ kill-calls := mmap munmap fcntl shm_open shm_unlink ftruncate fchown fchmod clos
 $(O)/selftests/kill/step: override LDFLAGS += $(kill-calls:%=-Wl,--wrap=%)
 
 # Real kills: at every instruction of every operation; then at random, eight processes on one pool,
-# on memory and where each flush is one of a file.
+# on memory, and with flushes forced.
 .PHONY: prove-kill-real
 prove-kill-real: $(O)/selftests/kill/step $(O)/selftests/kill/random ## kill processes at every instruction, and 200,000 times at random; takes long
 	POBJ_KILL_EVERY=1 POBJ_KILL_SHARDS=2 $(O)/selftests/kill/step
