@@ -364,22 +364,35 @@ static u32 find_run(u64 bits, u32 n)
 	return bits ? (u32)__builtin_ctzll(bits) : 64;
 }
 
+/* @n pages of this group. */
+static inline bool group_take(struct pobj_tlane *tl, u64 group, u32 n, u64 *page)
+{
+	struct pobj_heap *h = tl->p->heap;
+	u64 lost = 0;
+	u32 at;
+
+	for (;;) {
+		at = find_run(~(pobj_group_map(h, group) | lost) & POBJ_MAP_PAGES, n);
+		if (at >= 64)
+			return false;
+		*page = group * POBJ_GROUP_PAGES + at;
+		if (run_take(tl, *page, n))
+			return true;
+		/* Somebody was quicker, or has the head for an instant. Room may be here only. */
+		lost |= bits_of(at, 1);
+	}
+}
+
 /* @n pages in one group, searching all groups from the cursor. */
 static bool take_in_group(struct pobj_tlane *tl, u32 n, u64 *page)
 {
 	struct pobj_heap *h = tl->p->heap;
 	u64 i, group = tl->cursor < h->group_cnt ? tl->cursor : 0;
-	u32 at;
 
 	for (i = 0; i < h->group_cnt; i++) {
-		at = find_run(~pobj_group_map(h, group) & POBJ_MAP_PAGES, n);
-		if (at < 64) {
-			*page = group * POBJ_GROUP_PAGES + at;
-			if (run_take(tl, *page, n)) {
-				tl->cursor = group;
-				return true;
-			}
-			/* Somebody was quicker: he made progress. Look on. */
+		if (group_take(tl, group, n, page)) {
+			tl->cursor = group;
+			return true;
 		}
 		if (++group == h->group_cnt)
 			group = 0;
