@@ -377,6 +377,40 @@ TEST_F(line, heads_that_are_none)
 	}
 }
 
+/* Fields that a kind of line does not have, and objects beyond the last. */
+TEST_F(line, fields_of_other_kinds)
+{
+	const u32 internal = POBJ_M_F_INTERNAL;
+	u64 pages;
+
+	memset(self->p.mem + pobj_geom_line(self->g, 20), 0, 2 * POBJ_M_LINE);
+	EXPECT_EQ(0, verdict(self, 20, POBJ_M_FREE, 0, 0, 0, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_FREE, internal, 0, 0, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_FREE, 0, 1, 0, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_FREE, 0, 0, 1, &pages));
+	EXPECT_EQ(0, verdict(self, 20, POBJ_M_LOG, internal, 0, 1, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_LOG, internal, 1, 1, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_LOG, internal, 0, 2, &pages));
+	EXPECT_EQ(0, verdict(self, 20, POBJ_M_CONT, 0, 0, 1, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_CONT, internal, 0, 1, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_CONT, 0, 1, 1, &pages));
+	/* Of a large object the size is in the third word, of a slab word A. */
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_LARGE, 0, 0, 1, &pages));
+	core_set(&self->p, pobj_geom_line(self->g, 20) + 16, 256);
+	EXPECT_EQ(0, verdict(self, 20, POBJ_M_LARGE, 0, 0, 1, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_LARGE, 0, 1, 1, &pages));
+	core_set(&self->p, pobj_geom_line(self->g, 20) + 16, 257);
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_LARGE, 0, 0, 1, &pages));
+	core_set(&self->p, pobj_geom_line(self->g, 20) + 16, 1 << 15);
+	EXPECT_EQ(0, verdict(self, 20, POBJ_M_SLAB, 0, 16, 64, &pages));
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_SLAB, 0, 15, 64, &pages));
+	core_set(&self->p, pobj_geom_line(self->g, 20) + 24, 1 << 15);
+	EXPECT_EQ(0, verdict(self, 20, POBJ_M_SLAB, 0, 15, 64, &pages));
+	core_set(&self->p, pobj_geom_line(self->g, 20) + 32, 1);
+	EXPECT_EQ(-EUCLEAN, verdict(self, 20, POBJ_M_SLAB, 0, 64, 16, &pages));
+	EXPECT_EQ(0, verdict(self, 20, POBJ_M_SLAB, 0, 65, 16, &pages));
+}
+
 /* Behind the last line there is data, which may look like one. */
 TEST_F(line, heads_beyond_the_pool)
 {

@@ -987,9 +987,12 @@ TEST_F(recover, objects_that_cannot_be_undone)
 	word[1] = 0;
 	core_slot(&self->p, 0, 1, UNDO, 1, 0, word, 2);
 	EXPECT_TRUE(ends(self, -EUCLEAN));
-	/* A state that is neither. */
+	/* No such object; a state that is neither. */
 	core_set(&self->p, pobj_geom_line(self->g, 10),
 		 pobj_line_header(POBJ_M_SLAB, 0, 4, 64));
+	word[0] = POBJ_M_TARGET_OBJECT | pobj_ref(10, 4);
+	core_slot(&self->p, 0, 1, UNDO, 1, 0, word, 2);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
 	core_set(&self->p, pobj_geom_line(self->g, 10) + 16, 0);
 	word[0] = POBJ_M_TARGET_OBJECT | pobj_ref(10, 3);
 	word[1] = 2;
@@ -999,6 +1002,15 @@ TEST_F(recover, objects_that_cannot_be_undone)
 	core_slot(&self->p, 0, 1, UNDO, 1, 0, word, 2);
 	EXPECT_TRUE(ends(self, 0));
 	EXPECT_EQ(8, core_get(&self->p, pobj_geom_line(self->g, 10) + 24));
+	/* Its slab never came to be: nothing is put back, nowhere. */
+	core_pool_free(&self->p);
+	core_pool_make(&self->p, BYTES, 8, 2, 2);
+	core_slot(&self->p, 0, 1, UNDO, 1, 0, word, 2);
+	memcpy(self->image, self->p.mem, BYTES);
+	ASSERT_EQ(0, core_recover(&self->p, &self->r, &self->f));
+	memcpy(self->image + pobj_geom_slot(self->g, 0, 2),
+	       self->p.mem + pobj_geom_slot(self->g, 0, 2), POBJ_M_LINE);
+	EXPECT_EQ(0, memcmp(self->image, self->p.mem, BYTES));
 }
 
 /* A place that cannot be read is told as such, and before anything is changed. */
