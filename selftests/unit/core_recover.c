@@ -845,6 +845,14 @@ TEST_F(recover, all_kinds_at_once)
 	EXPECT_TRUE(settled(self));
 }
 
+/* R1: of all that is only when every lane is verified. */
+TEST_F(recover, all_kinds_and_another_lane_refused)
+{
+	all_kinds(self);
+	core_slot(&self->p, 1, 1, 77, 1, 0, NULL, 0);
+	EXPECT_TRUE(ends(self, -EUCLEAN));
+}
+
 /* Each read fails in turn, alone: who went on with what was not read would not be stopped. */
 TEST_F(recover, unreadable_once)
 {
