@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# usage: selftests/run.sh -o DIR PROGRAM...    run programs that print TAP, one after the other
+# usage: selftests/run.sh -o DIR PROGRAM...    run programs that print TAP, TEST_JOBS=1 at a time
+#        selftests/run.sh -1 DIR PROGRAM       the same of one
 #        selftests/run.sh -n DIR PROGRAM...    only note them, each as "was not run"
 #        selftests/run.sh -t DIR               print "N passed, N failed" over all that ran
 #
@@ -50,7 +51,7 @@ explain() {
 run() {
 	prog=$1 n=$(name "$1")
 	case $prog in */*) ;; *) prog=./$prog ;; esac
-	/usr/bin/timeout -k 5 "${TEST_TIMEOUT:-300}" "$prog" </dev/null >"$dir/$n.tap" 2>&1
+	/usr/bin/timeout -k 5 "${TEST_TIMEOUT:-600}" "$prog" </dev/null >"$dir/$n.tap" 2>&1
 	# shellcheck disable=SC2046 # words
 	set -- $(count "$dir/$n.tap" $?)
 	echo "$1 $2 $3" >"$dir/$n.sum"
@@ -60,11 +61,11 @@ run() {
 	passed=$2
 	shift 3
 	[ $# = 0 ] || text="$text ($*)"
+	# In one piece: others may be printing, too.
 	if [ "$passed" = 0 ]; then
 		printf 'ok    %-28s %s\n' "$n" "$text"
 	else
-		printf 'FAIL  %-28s %s\n' "$n" "$text"
-		explain "$dir/$n.tap" $#
+		printf 'FAIL  %-28s %s\n%s\n' "$n" "$text" "$(explain "$dir/$n.tap" $#)"
 	fi
 }
 
@@ -81,7 +82,12 @@ mode=$1 dir=$2
 shift 2
 mkdir -p "$dir"
 case $mode in
--o) for p; do run "$p"; done ;;
+-o) if [ "${TEST_JOBS:-1}" = 1 ]; then
+	for p; do run "$p"; done
+    else
+	printf '%s\n' "$@" | xargs -P "$TEST_JOBS" -n 1 "$0" -1 "$dir"
+    fi ;;
+-1) run "$1" ;;
 -n) for p; do
 	echo "not ok 1 was not run" >"$dir/$(name "$p").tap"
 	echo "0 1 0" >"$dir/$(name "$p").sum"

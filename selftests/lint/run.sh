@@ -54,4 +54,14 @@ if got=$(selftests/run.sh -t "$tmp/none") || [ "$got" != "0 passed, 1 failed" ];
 else
 	echo "ok $n noted and never run"
 fi
+n=$((n + 1))
+for p in one two three; do
+	printf '#!/bin/sh\necho 1..1; echo ok 1\n' >"$tmp/$p" && chmod +x "$tmp/$p"
+done
+TEST_JOBS=2 selftests/run.sh -o "$tmp/some" "$tmp/one" "$tmp/two" "$tmp/three" >/dev/null
+if got=$(selftests/run.sh -t "$tmp/some") && [ "$got" = "3 passed, 0 failed" ]; then
+	echo "ok $n two at a time"
+else
+	echo "not ok $n two at a time"
+fi
 echo "1..$n"

@@ -8,7 +8,7 @@ host-scripts := $(shell find selftests/lint selftests/unit selftests/tools selft
 	-name '*.sh' -perm -u+x 2>/dev/null | sort)
 vm-scripts := $(shell find selftests/vm -name '*.sh' -perm -u+x 2>/dev/null | sort)
 lints := $(addprefix tools/lint/,arrows spdx headers readme sparse-core sparse-kmod checkpatch)
-run := selftests/run.sh
+run := TEST_JOBS=$(shell nproc) selftests/run.sh
 
 build/kselftest/kselftest_harness.h: | build/setup.stamp
 	@tools/setup/kselftest
