@@ -196,6 +196,28 @@ TEST_F(pool, create_errors)
 	EXPECT_EQ(1, pmemobj_check(self->path, layout));
 }
 
+/* A copy of the superblock that is damaged: told, and repaired by who opens the pool. */
+TEST_F(pool, damaged_copy_is_told)
+{
+	struct pobj_pool_info info;
+	int fd;
+
+	CREATE();
+	pmemobj_close(self->pop);
+	ASSERT_EQ(0, pobj_pool_info(self->path, &info));
+	EXPECT_EQ(0, info.bad_copies);
+	fd = open(self->path, O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(1, pwrite(fd, "x", 1, 4096 + 700));
+	close(fd);
+	ASSERT_EQ(0, pobj_pool_info(self->path, &info));
+	EXPECT_EQ(1, info.bad_copies);
+	self->pop = pmemobj_open(self->path, "test");
+	ASSERT_NE(NULL, self->pop);
+	pmemobj_close(self->pop);
+	ASSERT_EQ(0, pobj_pool_info(self->path, &info));
+	EXPECT_EQ(0, info.bad_copies);
+}
+
 TEST_F(pool, create_in_a_file_that_is_there)
 {
 	struct pobj_pool_info info;
