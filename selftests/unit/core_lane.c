@@ -397,6 +397,46 @@ static void prepare(SELF)
 		abort();
 }
 
+static u8 flushed_line[65536 / 64];
+static u32 flushed_at_first_fence;
+
+static void mark_flushed(const struct pobj_media *m, const void *p, u64 len)
+{
+	u64 off = (u64)((const u8 *)p - (const u8 *)m->base), line;
+
+	for (line = off / 64; line <= (off + len - 1) / 64; line++)
+		flushed_line[line] = 1;
+}
+
+static int count_flushed(const struct pobj_media *m)
+{
+	u64 line;
+
+	if (core_fences++)
+		return 0;
+	for (line = 0; line < ARRAY_SIZE(flushed_line); line++)
+		flushed_at_first_fence += flushed_line[line];
+	return 0;
+}
+
+/*
+ * P9: all of a chunk, and the slot, by the first fence; not its head alone. What stood in the other
+ * lines could be extension lines of the very entries to come.
+ */
+TEST_F(lane, chunk_is_durable_before_its_link)
+{
+	u64 off;
+
+	prepare(self);
+	self->p.m.flush = mark_flushed;
+	self->p.m.fence = count_flushed;
+	core_fences = 0;
+	ASSERT_EQ(0, grow(&self->p, &self->l));
+	EXPECT_EQ(256 / 64 + 1, flushed_at_first_fence);
+	for (off = 0; off < 256; off += 64)
+		EXPECT_EQ(1, flushed_line[(CORE_PAGE(self->g, 5) + off) / 64]);
+}
+
 /* What the operations are for: words A and F of the slab, and the id. */
 TEST_F(lane, operations_do_what_they_say)
 {
