@@ -138,6 +138,13 @@ void __wrap_free(void *p)
 
 /* ---- record locks ------------------------------------------------------------------------ */
 
+/* A lock of the system orders all that its holders do. */
+static void sync_all(void)
+{
+	if (sched_memory->sync)
+		sched_memory->sync();
+}
+
 int __wrap_pobj_file_lock(int fd, int cmd, short type, u64 off)
 {
 	u32 *l = &now.lock[off];
@@ -147,6 +154,7 @@ int __wrap_pobj_file_lock(int fd, int cmd, short type, u64 off)
 	if (off >= LOCKS)
 		return -EINVAL;
 	sched_point(SCHED_LOCKS_AT + off * 8, 8, SCHED_RMW);
+	sync_all();
 	if (type == F_UNLCK) {
 		if (*l == sched_proc + 1)
 			*l = 0;
@@ -155,6 +163,7 @@ int __wrap_pobj_file_lock(int fd, int cmd, short type, u64 off)
 	if (*l && *l != sched_proc + 1 && !sched_maybe_dead(*l - 1))
 		return -EAGAIN;
 	*l = sched_proc + 1;
+	sync_all();
 	return 0;
 }
 
@@ -264,6 +273,7 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *m)
 		sched_wait();
 	}
 	now.mutex[i].owner = sched_proc + 1;
+	sync_all();
 	return now.mutex[i].orphan ? ERRNO(EOWNERDEAD) : 0;
 }
 
@@ -276,6 +286,7 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *m)
 		return sched_proc == SCHED_PROCS ? __real_pthread_mutex_unlock(m) : 0;
 	i = mutex_find(off);
 	sched_point(off, 8, SCHED_RMW);
+	sync_all();
 	if (now.mutex[i].orphan)
 		abort();		/* nobody gets it any more */
 	now.mutex[i].owner = 0;

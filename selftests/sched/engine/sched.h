@@ -116,6 +116,8 @@ enum sched_rmw { SCHED_XCHG, SCHED_ADD, SCHED_SUB, SCHED_AND, SCHED_OR, SCHED_XO
  * @cas: compare and exchange; *@expected is set if it fails
  * @fence: __atomic_thread_fence
  * @flush, @persist: CLWB and SFENCE of the medium
+ * @begin: an execution begins; @sync: the process at hand takes or leaves a lock of the system;
+ *	@died: a process did; @hash: of what it keeps beside memory. May be NULL
  */
 struct sched_memory {
 	void (*plain)(const void *p, u32 size, enum sched_kind kind, const void *site);
@@ -126,6 +128,10 @@ struct sched_memory {
 	void (*fence)(int order, const void *site);
 	void (*flush)(const void *p, u64 len, const void *site);
 	void (*persist)(const void *site);
+	void (*begin)(void);
+	void (*sync)(void);
+	void (*died)(u32 proc);
+	u64 (*hash)(void);
 };
 
 extern const struct sched_memory sched_sc;	/* sequentially consistent (search.c) */
@@ -230,6 +236,8 @@ void sched_switch(void **save, void *to);
 
 /* A point at which the process at hand may be stopped or killed, before an access. */
 void sched_point(u64 off, u32 size, enum sched_kind kind);
+/* One of @cnt ways on, which are all gone in the end; 0 is the one that costs nothing. */
+u32 sched_choose(u32 cnt);
 /* It waits: until another one has done something. */
 void sched_wait(void);
 /* Somebody asks for what process @holder has: it may be dead. Is it now? */

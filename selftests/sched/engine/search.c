@@ -219,6 +219,11 @@ static u32 choose(u32 cnt)
 	return trail[depth++].pick;
 }
 
+u32 sched_choose(u32 cnt)
+{
+	return choose(cnt);
+}
+
 /* The next list of choices; false: there is none. */
 static bool trail_next(void)
 {
@@ -404,6 +409,8 @@ static void die(u32 p)
 	kills--;
 	proc[p].state = SCHED_DEAD;
 	sched_calls_died(p);
+	if (sched_memory->died)
+		sched_memory->died(p);
 	progress++;
 	if (proc[SCHED_REAPER].state == SCHED_DONE)
 		coroutine_make(SCHED_REAPER);
@@ -566,7 +573,8 @@ static u64 mix(u64 h, u64 v)
 static u64 memory_hash(void)
 {
 	return mix(sched_world_hash(~dead), sched_calls_hash()) +
-	       (sched_end_tag ? sched_end_tag() * 0x9e3779b97f4a7c15ULL : 0);
+	       (sched_end_tag ? sched_end_tag() * 0x9e3779b97f4a7c15ULL : 0) +
+	       (sched_memory->hash ? sched_memory->hash() : 0);
 }
 
 /* All that the rest of the execution depends on, while none of the processes is at hand. */
@@ -640,6 +648,8 @@ static void execution_begin(void)
 
 	sched_world_restore();
 	sched_calls_reset();
+	if (sched_memory->begin)
+		sched_memory->begin();
 	memcpy(proc, proc_kept, sizeof(proc));
 	for (p = 0; p < SCHED_PROCS; p++)
 		coroutine_make(p);

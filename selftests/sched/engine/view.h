@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/*
+ * Shared memory of the C11 kind, for the explorer of schedules: see view.c.
+ */
+#ifndef POBJ_SCHED_VIEW_H
+#define POBJ_SCHED_VIEW_H
+
+#include "selftests/sched/engine/sched.h"
+
+extern const struct sched_memory sched_view;
+
+/**
+ * struct view_site - a place in the code that makes atomic accesses
+ * @what: load, store, change or compare
+ * @order: what it asks for, __ATOMIC_*
+ * @hits: accesses
+ * @stale: of these, reads that could choose
+ */
+struct view_site {
+	const void *at;
+	const char *what;
+	int order;
+	u64 hits;
+	u64 stale;
+};
+
+#define VIEW_SITES	1024U
+
+extern struct view_site view_site[VIEW_SITES];
+extern u32 view_site_cnt;
+
+/* The site whose accesses are relaxed; NULL: none. */
+extern const void *view_weak;
+
+/* Reads of an execution that may choose an older message. */
+extern u32 view_stale_max;
+
+/* Counted, not cut off in silence: what the tables had no room for. */
+extern u64 view_overflows;
+
+/* Races found are violations: NULL, or the first one of the execution. */
+const char *view_race(void);
+
+#endif
