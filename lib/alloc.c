@@ -230,7 +230,8 @@ static int object_free(PMEMoid *oidp, bool durable)
 	} else {
 		pobj_spot_step(&spot, true, &step);
 	}
-	pobj_ring_add(tl, pobj_spot_ref(&spot), spot.pages);		/* V3 */
+	if (!pobj_weak(POBJ_WEAK_RING))
+		pobj_ring_add(tl, pobj_spot_ref(&spot), spot.pages);	/* V3 */
 	err = pobj_lane_free_step(&tl->log, &step, dest, durable);
 	if (POBJ_UNLIKELY(err))
 		return pobj_take_failed(tl->p, 0, pobj_heap_broken(tl->p, err));

@@ -67,7 +67,7 @@ void pobj_quarantine_mask(const struct pobj_heap *h, u64 page, u64 bits[POBJ_M_S
 
 	for (lane = 1; lane < lanes; lane++) {
 		l = &h->lanes[lane];
-		if (but && but->side == l)
+		if ((but && but->side == l) || pobj_weak(POBJ_WEAK_QUARANTINE))
 			continue;
 		for (i = 0; i < POBJ_RING_CNT; i++)
 			mask_one(pobj_side_load(&l->ring[i]), page, bits);

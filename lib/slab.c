@@ -594,7 +594,7 @@ static inline bool slab_hand_out_retired(const struct pobj_tlane *tl, struct pob
 	u32 w;
 
 	/* Nothing is listed once the frees are retired. */
-	if (tl->log.sealed >= tl->log.last_free)
+	if (tl->log.sealed >= tl->log.last_free || pobj_weak(POBJ_WEAK_REUSE))
 		return slab_hand_out(s, spot);
 	memcpy(bits, s->avail, sizeof(bits));
 	pobj_ring_mask(tl, s->page, bits);

@@ -311,6 +311,8 @@ int pobj_lane_free_step(struct pobj_lane *l, const struct pobj_step *s, u64 dest
 		return 0;
 	/* P13: an id in two lines would tear with the caller's next store to it. */
 	pobj_flush_line(l->m, id + 1);
+	if (pobj_weak(POBJ_WEAK_STRADDLE))
+		return 0;
 	err = lane_fence(l);
 	if (!err)
 		l->retired = l->seq;
@@ -323,18 +325,19 @@ int pobj_lane_publish_step(struct pobj_lane *l, const struct pobj_step *s, u64 p
 	int err;
 
 	/* What is announced is durable first: contents, and effects of this lane's frees. */
-	err = lane_fence(l);
+	err = pobj_weak(POBJ_WEAK_CONTENTS) ? 0 : lane_fence(l);
 	if (err)
 		return err;
 	l->retired = l->seq;
 	/* P14 */
-	if (l->sealed < l->last_free && s->kind != POBJ_STEP_WORD && (s->value & (s->value - 1))) {
+	if (l->sealed < l->last_free && s->kind != POBJ_STEP_WORD &&
+	    (s->value & (s->value - 1)) && !pobj_weak(POBJ_WEAK_REUSE)) {
 		err = lane_retire(l);
 		if (err)
 			return err;
 	}
 	/* P15: tell who recovers after a kill which line to flush. */
-	slot = pobj_lane_store_nop(l, page + 1);
+	slot = pobj_lane_store_nop(l, pobj_weak(POBJ_WEAK_HINT) ? 0 : page + 1);
 	step_make(l, s);
 	pobj_flush_line(l->m, slot);
 	pobj_flush_line(l->m, s->at);

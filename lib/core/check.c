@@ -60,7 +60,7 @@ static int check_lane(struct check *k, u32 lane)
 	if (err)
 		return report(k, &f);
 	for (seq = v.newest; seq > v.retired; seq--) {
-		if (v.entry[seq % POBJ_M_SLOT_CNT].kind != POBJ_M_ENTRY_NOP)
+		if (v.entry[seq % POBJ_SLOTS].kind != POBJ_M_ENTRY_NOP)
 			k->c->live++;
 	}
 	return check_chain(k, lane);

@@ -4,6 +4,7 @@
 #define POBJ_CORE_GEOM_H
 
 #include "lib/core/diag.h"
+#include "lib/core/weak.h"
 #include "lib/core/env.h"
 #include <linux/pobj_media.h>
 
@@ -57,7 +58,7 @@ static inline u64 pobj_geom_lane(const struct pobj_geom *g, u32 lane)
 
 static inline u64 pobj_geom_slot(const struct pobj_geom *g, u32 lane, u64 seq)
 {
-	return pobj_geom_lane(g, lane) + (1 + seq % POBJ_M_SLOT_CNT) * POBJ_M_LINE;
+	return pobj_geom_lane(g, lane) + (1 + seq % POBJ_SLOTS) * POBJ_M_LINE;
 }
 
 static inline u64 pobj_geom_page_bytes(const struct pobj_geom *g)

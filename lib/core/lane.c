@@ -58,7 +58,7 @@ static void entry_decode(const struct pobj_m_slot *raw, struct pobj_entry *e)
 int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 lane,
 		   struct pobj_lane_view *v, struct pobj_finding *f)
 {
-	const u64 none = POBJ_M_SLOT_CNT;
+	const u64 none = POBJ_SLOTS;
 	struct pobj_m_slot raw[POBJ_M_SLOT_CNT];	/* one read: each may be a system call */
 	struct pobj_entry *e;
 	u64 i, off, want, torn = none, torn_tag = 0, torn_seq = 0;
@@ -69,7 +69,7 @@ int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 la
 	off = pobj_geom_slot(g, lane, 0);
 	if (m->read(m, raw, off, sizeof(raw))) {
 		/* Which one? */
-		for (i = 0; i < POBJ_M_SLOT_CNT - 1; i++) {
+		for (i = 0; i < POBJ_SLOTS - 1; i++) {
 			off = pobj_geom_slot(g, lane, i);
 			if (m->read(m, raw, off, sizeof(raw[0])))
 				break;
@@ -77,7 +77,7 @@ int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 la
 		}
 		return pobj_found(f, -EIO, POBJ_DIAG_MEDIA, off, 0, 0);
 	}
-	for (i = 0; i < POBJ_M_SLOT_CNT; i++) {
+	for (i = 0; i < POBJ_SLOTS; i++) {
 		e = &v->entry[i];
 		off = pobj_geom_slot(g, lane, i);
 		e->seq = 0;
@@ -94,7 +94,7 @@ int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 la
 			continue;
 		}
 		entry_decode(&raw[i], e);
-		if (!e->seq || e->seq % POBJ_M_SLOT_CNT != i)
+		if (!e->seq || e->seq % POBJ_SLOTS != i)
 			return pobj_found(f, -EUCLEAN, POBJ_DIAG_LANE_SEQ, off, e->seq, i);
 		if (e->seq > v->newest) {
 			v->newest = e->seq;
@@ -107,18 +107,18 @@ int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 la
 		 * in the first round; where lines tear it may also be the new one.
 		 */
 		want = v->newest + 1;
-		if (torn != want % POBJ_M_SLOT_CNT ||
-		    !((want <= POBJ_M_SLOT_CNT ? !torn_tag : torn_seq + POBJ_M_SLOT_CNT == want) ||
+		if (torn != want % POBJ_SLOTS ||
+		    !((want <= POBJ_SLOTS ? !torn_tag : torn_seq + POBJ_SLOTS == want) ||
 		      (m->lines_tear && torn_seq == want)))
 			return pobj_found(f, -EUCLEAN, POBJ_DIAG_LANE_CRC,
 					  pobj_geom_slot(g, lane, torn), torn_seq, want);
 		v->torn = true;
 	}
 	/* P2, P4: each other slot holds the newest sequence that belongs there. */
-	for (i = 0; i < POBJ_M_SLOT_CNT; i++) {
+	for (i = 0; i < POBJ_SLOTS; i++) {
 		if (i == torn)
 			continue;
-		want = v->newest - ((v->newest - i) % POBJ_M_SLOT_CNT);
+		want = v->newest - ((v->newest - i) % POBJ_SLOTS);
 		if (v->newest < want || v->newest == 0)
 			want = 0;
 		if (v->entry[i].seq != want)
@@ -126,7 +126,7 @@ int pobj_lane_read(const struct pobj_media *m, const struct pobj_geom *g, u32 la
 					  pobj_geom_slot(g, lane, i), v->entry[i].seq, want);
 	}
 	/* P2: no live entry is 16 old, its slot would be the torn one. */
-	if (v->newest && (v->retired >= v->newest || v->newest - v->retired >= POBJ_M_SLOT_CNT))
+	if (v->newest && (v->retired >= v->newest || v->newest - v->retired >= POBJ_SLOTS))
 		return pobj_found(f, -EUCLEAN, POBJ_DIAG_LANE_FIELD,
 				  pobj_geom_slot(g, lane, v->newest), v->retired, v->newest);
 	/* What is live needs one more, to be retired. */

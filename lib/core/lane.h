@@ -177,7 +177,7 @@ struct pobj_lane_view {
 static inline bool pobj_lane_is_idle(const struct pobj_lane_view *v)
 {
 	return !v->newest || (v->retired == v->newest - 1 &&
-			      v->entry[v->newest % POBJ_M_SLOT_CNT].kind == POBJ_M_ENTRY_NOP);
+			      v->entry[v->newest % POBJ_SLOTS].kind == POBJ_M_ENTRY_NOP);
 }
 
 /* Read and judge the slots of @lane. 0; -EUCLEAN or -EIO with @f filled. */
@@ -234,8 +234,9 @@ static pobj_env_inline const void *pobj_lane_store(struct pobj_lane *l, u32 kind
 
 	l->seq++;					/* P4 */
 	l->said = l->retired;
-	pobj_log_line_seal(raw, cnt, l->seq - l->retired, pobj_tag(l->seq, kind));	/* P3 */
-	dst = &l->slots[l->seq % POBJ_M_SLOT_CNT];	/* P2 */
+	pobj_log_line_seal(raw, cnt, pobj_weak(POBJ_WEAK_RETIRE) ? 1 : l->seq - l->retired,
+			   pobj_tag(l->seq, kind));				/* P3 */
+	dst = &l->slots[l->seq % POBJ_SLOTS];	/* P2 */
 	pobj_store_words(l->m, (__le64 *)dst, (const __le64 *)raw, 8);			/* P1 */
 	return dst;
 }

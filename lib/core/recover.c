@@ -85,7 +85,8 @@ static int null_id(const struct recovering *k, u64 dest, const struct pobj_objec
 	if (k->pass != PASS_DATA)
 		return 0;
 	uuid = le64_to_cpu(id[0]);
-	if (o->off && le64_to_cpu(id[1]) == o->off && (!uuid || uuid == pobj_super_uuid_lo(k->s))) {
+	if (o->off && le64_to_cpu(id[1]) == o->off &&
+	    (!uuid || uuid == pobj_super_uuid_lo(k->s) || pobj_weak(POBJ_WEAK_FOREIGN))) {
 		pobj_store64(k->m, dst + 1, 0);
 		pobj_store64(k->m, dst, 0);
 	} else if (!id[1] && uuid == pobj_super_uuid_lo(k->s)) {
@@ -141,6 +142,8 @@ static int undo_pairs(const struct recovering *k, u64 off, const u64 *word, u32 
 	int err;
 
 	for (i = 0; i < pairs; i++) {
+		if (pobj_weak(POBJ_WEAK_UUID) && i == 2)
+			continue;
 		target = word[2 * i];
 		if (target & POBJ_M_TARGET_OBJECT) {
 			err = undo_object(k, off, word + 2 * i);
@@ -222,12 +225,29 @@ static int undo_entry(const struct recovering *k, const struct pobj_entry *e)
 	return err ? err : undo_pairs(k, off, e->word, n);
 }
 
+/* POBJ_WEAK_FINISH: the id of the object is at the destination, so it is taken for one. */
+static bool finish_weakly(const struct recovering *k, const struct pobj_entry *e)
+{
+	struct pobj_object o;
+	__le64 now;
+
+	if (e->cnt != POBJ_M_PAIRS || !(e->word[0] & POBJ_M_TARGET_OBJECT) || e->word[1] ||
+	    pobj_object_find(k->m, k->g, e->word[0] & ~POBJ_M_TARGET_OBJECT, &o, NULL) ||
+	    k->m->read(k->m, &now, e->word[2], sizeof(now)) || le64_to_cpu(now) != o.off)
+		return false;
+	if (k->pass == PASS_DATA)
+		object_settle(k->m, &o, true);
+	return true;
+}
+
 /* One pass over an undo entry; one that never began is passed over. */
 static int undo_if_begun(const struct recovering *k, const struct pobj_entry *e, u64 newest)
 {
 	struct recovering look = *k;
 	int err;
 
+	if (pobj_weak(POBJ_WEAK_FINISH) && finish_weakly(k, e))
+		return 0;
 	/* Acting must not begin on an entry that never began: judge it whole. */
 	if (k->pass == PASS_DATA) {
 		look.pass = PASS_VERIFY;
@@ -254,7 +274,7 @@ static int lane_entries(const struct recovering *k, const struct pobj_lane_view 
 	int err;
 
 	for (seq = v->newest; seq > v->retired; seq--) {	/* R3 */
-		e = &v->entry[seq % POBJ_M_SLOT_CNT];
+		e = &v->entry[seq % POBJ_SLOTS];
 		switch (e->kind) {
 		case POBJ_M_ENTRY_NOP:
 			continue;
@@ -287,7 +307,7 @@ static void lane_flush_slots(const struct recovering *k, const struct pobj_lane_
 	for (seq = v->newest; seq > v->retired; seq--) {
 		pobj_flush(k->m, pobj_media_ptr(k->m, pobj_geom_slot(k->g, k->lane, seq)),
 			   POBJ_M_LINE);
-		e = &v->entry[seq % POBJ_M_SLOT_CNT];
+		e = &v->entry[seq % POBJ_SLOTS];
 		if (e->kind == POBJ_M_ENTRY_NOP && e->word[0] && e->word[0] <= k->g->page_cnt)
 			pobj_flush(k->m, pobj_media_ptr(k->m, pobj_geom_line(k->g, e->word[0] - 1)),
 				   POBJ_M_LINE);			/* change.c P15 */

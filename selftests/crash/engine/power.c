@@ -7,7 +7,7 @@
 #include "selftests/crash/engine/power.h"
 
 #define LINE		POBJ_M_LINE
-#define CONTENTS_MAX	80	/* contents of one line between two fences */
+#define CONTENTS_MAX	400	/* contents of one line between two fences */
 #define DEPTH_MAX	4
 #define CHOICES_MAX	256	/* decisions in one run */
 #define IGNORED_MAX	32
@@ -77,6 +77,7 @@ static struct {
 	struct power_digest model;	/* what the verdict compares to, at this moment */
 	struct known known[1U << KNOWN_BITS];
 	bool paused;
+	bool own_data;
 	u32 thread;
 	struct {
 		u64 off;
@@ -88,6 +89,7 @@ static struct {
 struct power_count power_count;
 char power_first[512];
 u32 power_tell;
+unsigned int pobj_weak_rules;
 void (*power_fenced)(void);
 
 extern struct pobj_site __start_pobj_sites[];
@@ -97,6 +99,19 @@ struct pobj_site *power_sites(u32 *cnt)
 {
 	*cnt = (u32)(__stop_pobj_sites - __start_pobj_sites);
 	return __start_pobj_sites;
+}
+
+unsigned int power_site_nth(const struct pobj_site *s)
+{
+	unsigned int nth = 1;
+	struct pobj_site *all;
+	u32 i, cnt;
+
+	all = power_sites(&cnt);
+	for (i = 0; i < cnt; i++)
+		nth += !strcmp(all[i].file, s->file) && !strcmp(all[i].func, s->func) &&
+		       all[i].kind == s->kind && all[i].line < s->line;
+	return nth;
 }
 
 static void die(const char *why)
@@ -253,17 +268,23 @@ static void machine_add(struct machine *to, const struct dirty *d)
 	to->list[to->list_cnt++] = d->line;
 }
 
-/* The same memory, and nothing uncertain. */
+/* The same memory, and nothing uncertain. Few lines differ mostly, and digests tell which. */
 static void machine_copy_memory(struct machine *to, const struct machine *from)
 {
 	u32 i;
 
 	machine_clean(to);
-	memcpy(to->mem, from->mem, from->size);
-	for (i = 0; i < to->change_cnt; i++)
+	for (i = 0; i < to->change_cnt; i++) {
+		to->line[to->change[i]] = (struct power_digest){ 0, 0 };	/* unknown */
 		to->changed[to->change[i]] = false;
+	}
 	to->change_cnt = 0;
-	memcpy(to->line, from->line, from->size / LINE * sizeof(*to->line));
+	for (i = 0; i < from->size / LINE; i++) {
+		if (to->line[i].a == from->line[i].a && to->line[i].b == from->line[i].b)
+			continue;
+		memcpy(to->mem + (u64)i * LINE, from->mem + (u64)i * LINE, LINE);
+		to->line[i] = from->line[i];
+	}
 	to->sum = from->sum;
 }
 
@@ -276,11 +297,24 @@ static void machine_copy(struct machine *to, const struct machine *from)
 		machine_add(to, from->dirty[from->list[i]]);
 }
 
-/* A further content that the medium may hold; repetitions are left out. */
+/*
+ * A further content that the medium may hold; repetitions are left out. Of what no thread has
+ * flushed only the last one has a place: the next flush covers all of it.
+ */
 static void dirty_add(struct dirty *d, const u8 *content)
 {
+	u32 i, sure = 0;
+
 	if (!memcmp(d->content[d->cnt - 1], content, LINE))
 		return;
+	for (i = 0; i < POWER_THREADS; i++)
+		sure = d->flushed[i] > sure ? d->flushed[i] : sure;
+	for (i = sure + 1; i < d->cnt && memcmp(d->content[i], content, LINE); i++)
+		;
+	if (i < d->cnt) {
+		d->cnt--;
+		memmove(d->content[i], d->content[i + 1], (size_t)(d->cnt - i) * LINE);
+	}
 	if (d->cnt == CONTENTS_MAX)
 		die("a line has more contents than CONTENTS_MAX: raise it");
 	memcpy(d->content[d->cnt++], content, LINE);
@@ -661,6 +695,8 @@ static void explore_kill_by(struct machine *k, const char *when,
 	ex.depth++;
 	ex.thread = 0;
 	states = recover_and_judge(v, ALLOW(POWER_OLD) | ALLOW(POWER_NEW), when, recover);
+	if (ex.own_data)
+		states |= ALLOW(POWER_OLD) | ALLOW(POWER_NEW);
 	if (!(states & ALLOW(POWER_WRONG)) && ex.depth < DEPTH_MAX)
 		explore(&v->run, states, "power lost after a kill was repaired");
 	ex.thread = thread;
@@ -835,8 +871,7 @@ void power_begin(const struct pobj_media *m, const struct power_case *c)
 	ex.ignored = 0;
 	machine_make(&ex.watched, m->size);
 	memcpy(ex.watched.mem, m->base, m->size);
-	if (c->model)
-		machine_digest_all(&ex.watched);
+	machine_digest_all(&ex.watched);
 }
 
 void power_ignore(const void *p, u64 len)
@@ -847,16 +882,30 @@ void power_ignore(const void *p, u64 len)
 	ex.ignore[ex.ignored++].len = len;
 }
 
-/* Is memory as it was recorded? */
-static bool record_is_whole(void)
+/* What is ignored is taken over as it is. */
+static void ignored_take(void)
 {
-	u64 off;
+	u64 off, line;
 	u32 i;
 
 	for (i = 0; i < ex.ignored; i++) {
 		off = ex.ignore[i].off;
 		memcpy(ex.watched.mem + off, (const u8 *)ex.m->base + off, ex.ignore[i].len);
+		for (line = off / LINE; line <= (off + ex.ignore[i].len - 1) / LINE; line++)
+			machine_change(&ex.watched, (u32)line);
 	}
+}
+
+void power_ignore_none(void)
+{
+	ignored_take();
+	ex.ignored = 0;
+}
+
+/* Is memory as it was recorded? */
+static bool record_is_whole(void)
+{
+	ignored_take();
 	return !memcmp(ex.watched.mem, ex.m->base, ex.m->size);
 }
 
@@ -865,6 +914,11 @@ void power_returned(void)
 	if (!record_is_whole())
 		violation("memory differs from the record: a store bypassed the hooks");
 	explore(&ex.watched, ALLOW(POWER_NEW), "power lost after the operation");
+}
+
+void power_own_data(bool on)
+{
+	ex.own_data = on;
 }
 
 void power_pause(bool on)

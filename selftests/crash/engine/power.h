@@ -95,8 +95,17 @@ void power_pause(bool on);
  */
 void power_ignore(const void *p, u64 len);
 
+/* None of it any more. */
+void power_ignore_none(void);
+
 /* Called after each fence of what is watched, outside recoveries. May not return. */
 extern void (*power_fenced)(void);
+
+/*
+ * The operation stores the program's own data: if it is killed nobody makes them durable, and what
+ * a survivor saw of them power may still take.
+ */
+void power_own_data(bool on);
 
 /* Watch no more. */
 void power_stop(void);
@@ -113,5 +122,8 @@ extern u32 power_tell;
 
 /* Mutation: all sites of the program. */
 struct pobj_site *power_sites(u32 *cnt);
+
+/* Which one of its kind @s is in its function, in the order of lines. */
+unsigned int power_site_nth(const struct pobj_site *s);
 
 #endif
