@@ -2,7 +2,7 @@
 #
 # Tests and checks. Each is a program that prints TAP; selftests/run.sh runs them and counts.
 
-.PHONY: check check-host check-vm lint demo prove-power
+.PHONY: check check-host check-vm lint demo
 
 host-scripts := $(shell find selftests/lint selftests/unit selftests/tools selftests/compat selftests/second \
 	-name '*.sh' -perm -u+x 2>/dev/null | sort)
@@ -34,9 +34,6 @@ check: all tests second-needs $(checks-need) ## everything; the last line counts
 	@$(run) -o build/test $(lints) $(host-scripts) $(host-programs) $(vm-scripts)
 	@selftests/guest.sh build/test $(guest-programs)
 	@$(run) -t build/test
-
-prove-power: $(O)/selftests/crash/power ## lose power in longer sequences than check does; takes long
-	POWER_LONG=1 $<
 
 demo: all ## a guided tour in a virtual machine
 	@tools/demo/run

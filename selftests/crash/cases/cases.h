@@ -30,8 +30,14 @@ int tiny_recover(const struct pobj_media *m);
 /* Does the extensive check find nothing? */
 bool tiny_check(const struct pobj_media *m);
 
-/* Is there time (power.c)? */
-bool power_long(void);
+/*
+ * All of it on the heap (prove.c), by child processes. Adds to @hits, by site; fills in @sum and
+ * the recoveries of the operation that has the fewest. Returns how many shards were not done.
+ */
+u32 prove_heap(u64 *hits, u32 site_cnt, struct power_count *sum, u64 *least);
+
+/* One of its random runs, for those who look for a fault. */
+void prove_seed(u32 seed);
 
 /* The cases. */
 void case_words_few(void);
@@ -44,9 +50,9 @@ void case_format(void);
 void case_repair(void);
 void case_root(void);
 void case_objects(void);
+void case_hazards(void);
 void case_heap_kills(void);
+void case_heap_borders(void);
 void case_heap_pairs(void);
-void case_heap_large(void);
-void case_heap_sections(void);
 
 #endif

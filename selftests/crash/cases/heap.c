@@ -3,21 +3,25 @@
  * The real heap: sequences of operations of a program, from several states of the pool. Power is
  * lost, and the process killed, at every step of the last operation of each sequence; what those
  * before it left uncertain still is. Each operation is the last one of some sequence.
- *
- * POWER_LONG=1 in the environment: longer sequences.
  */
 #include <stdio.h>
 
-#include "selftests/crash/cases/heap.h"
+#include "selftests/crash/cases/heap_ops.h"
 
-static const struct heap_shape small_shape = { 24 * 1024, 2 };
-static const struct heap_shape large_shape = { 80 * 1024, 2 };
-static const struct heap_shape section_shape = { 200 * 1024, 2 };
+#define HEAP_RANDOM_OBJECTS	24U
 
 static struct power_case heap_case = {
-	.recover = tiny_recover, .state = heap_state, .reap = heap_reap,
-	.model = heap_digest,
+	.recover = tiny_recover, .state = heap_state, .reap = heap_reap, .model = heap_digest,
 };
+
+struct heap_tally *heap_tally;
+
+static bool explored;	/* the operation at hand */
+
+void heap_callers(bool on)
+{
+	power_pause(on || !explored);
+}
 
 /* Locks are memory among those who live: they are no stores to the medium. */
 static void heap_locks_ignore(void)
@@ -28,12 +32,15 @@ static void heap_locks_ignore(void)
 		power_ignore((PMEMoid *)heap_list(l) + 1, sizeof(PMEMmutex));
 }
 
-static void operate(const struct heap_op *op, bool explored)
+static void operate(heap_run run)
 {
 	heap_before = heap_after;
-	power_pause(op->callers || !explored);
+	heap_slack = (struct heap_slack){ .dest = HEAP_NONE };
+	power_ignore_none();
+	heap_callers(false);
+	power_own_data(false);
 	heap_locks_ignore();
-	op->run();
+	run();
 	heap_locks_ignore();
 	power_pause(false);
 	if (explored)
@@ -42,88 +49,199 @@ static void operate(const struct heap_op *op, bool explored)
 	heap_thread(0);
 }
 
-/* @seq: indices of @ops, the first one in the lowest digit of base @cnt. */
-static void explore_sequence(const struct heap_shape *shape, const struct heap_start *start,
-			     const struct heap_op *ops, u32 cnt, u32 seq, u32 length)
+/* Other processes count, too. */
+static void tally(u32 op, const struct power_count *before)
 {
-	const u64 violations = power_count.violations;
-	const u32 all = seq;
-	u32 i;
+	struct heap_tally *t = &heap_tally[op];
+	const struct power_count *now = &power_count;
 
-	heap_make(shape);
+	if (!heap_tally)
+		return;
+	__atomic_add_fetch(&t->sequences, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&t->moments, now->points - before->points + now->nested -
+			   before->nested + now->kills - before->kills, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&t->recoveries, now->recoveries - before->recoveries,
+			   __ATOMIC_RELAXED);
+	__atomic_add_fetch(&t->violations, now->violations - before->violations,
+			   __ATOMIC_RELAXED);
+}
+
+static void begin(const struct heap_start *start)
+{
+	heap_make(start->shape);
 	heap_model_begin();
 	heap_ops_begin();
 	start->run();
 	power_begin(&heap_pool->media, &heap_case);
-	for (i = 0; i < length; i++, seq /= cnt)
-		operate(&ops[seq % cnt], i + 1 == length);
-	power_stop();
-	if (power_count.violations == violations || !power_tell)
+}
+
+static void tell(const struct heap_start *start, const u32 *seq, u32 length)
+{
+	u32 i;
+
+	if (!power_tell)
 		return;
 	power_tell--;
 	printf("# %s; pool %s:", power_first, start->name);
 	if (power_tell)
 		power_first[0] = 0;
-	for (i = 0, seq = all; i < length; i++, seq /= cnt)
-		printf(" %s%s", ops[seq % cnt].name, i + 1 < length ? ";" : "\n");
+	for (i = 0; i < length; i++)
+		printf(" %s%s", heap_ops[seq[i]].name, i + 1 < length ? ";" : "\n");
 }
 
-static void explore_all(const struct heap_shape *shape, const struct heap_start *starts,
-			u32 start_cnt, const struct heap_op *ops, u32 cnt, u32 length)
+void heap_explore(const struct heap_start *start, const u32 *seq, u32 length,
+		  const struct heap_depth *how)
+{
+	const struct power_count before = power_count;
+	u32 i;
+
+	heap_case.kill = how->kill;
+	heap_case.depth = how->nested;
+	heap_survivor_works = how->survivors;
+	begin(start);
+	for (i = 0; i < length; i++) {
+		explored = i + 1 == length;
+		operate(heap_ops[seq[i]].run);
+	}
+	power_stop();
+	heap_survivor_works = false;
+	tally(seq[length - 1], &before);
+	if (power_count.violations != before.violations)
+		tell(start, seq, length);
+}
+
+u64 heap_explore_runs(const struct heap_start *start, const heap_run *runs, u32 most,
+		      const struct heap_depth *how)
 {
 	const u64 violations = power_count.violations;
-	u32 s, seq, seqs = 1, i;
+	u32 i;
 
-	for (i = 0; i < length; i++)
-		seqs *= cnt;
-	for (s = 0; s < start_cnt; s++) {
-		for (seq = 0; seq < seqs; seq++) {
-			explore_sequence(shape, &starts[s], ops, cnt, seq, length);
-			/* Nobody wants to know more. */
-			if (power_count.violations != violations && !power_tell)
-				return;
+	heap_case.kill = how->kill;
+	heap_case.depth = how->nested;
+	heap_survivor_works = how->survivors;
+	begin(start);
+	for (i = 0; i < most && runs[i]; i++) {
+		explored = i + 1 == most || !runs[i + 1];
+		operate(runs[i]);
+	}
+	power_stop();
+	return power_count.violations - violations;
+}
+
+/* ---- random operations ------------------------------------------------------------------- */
+
+/* Small and fast: xorshift64*. */
+static u32 random_below(u64 *state, u32 below)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return (u32)(*state * 0x2545f4914f6cdd1dULL >> 40) % below;
+}
+
+static u32 op_find(heap_run run)
+{
+	u32 i;
+
+	for (i = 0; heap_ops[i].run != run; i++)
+		;
+	return i;
+}
+
+/* More that nobody names is made than freed: a pool would be full for ever. */
+static u32 random_op(u64 *state)
+{
+	u32 i, live = 0;
+
+	for (i = 0; i < heap_after.cnt; i++)
+		live += heap_after.obj[i].live;
+	if (live > HEAP_RANDOM_OBJECTS && random_below(state, 2))
+		return op_find(random_below(state, 2) ? op_free_first : op_free_last);
+	return random_below(state, heap_op_cnt);
+}
+
+void heap_random(u32 seed, u32 cnt)
+{
+	const struct heap_start *start = &heap_starts[0];
+	u64 state = seed * 0x9e3779b97f4a7c15ULL;
+	struct power_count before;
+	u32 i, n, past[3] = { 0 };
+
+	/* Every other seed on the smallest pool; the others on those with other borders. */
+	for (i = 1, n = seed % 6; seed % 2 && i < heap_start_cnt && n; i++) {
+		if (heap_starts[i].shape != heap_starts[i - 1].shape &&
+		    heap_starts[i].use != HEAP_SLOW) {
+			start = &heap_starts[i];
+			n = n > 2 ? n - 2 : 0;
+		}
+	}
+	heap_case.kill = false;
+	heap_case.depth = 1;
+	begin(start);
+	for (i = 0; i < cnt; i++) {
+		before = power_count;
+		explored = true;
+		memmove(past, past + 1, sizeof(past) - sizeof(past[0]));
+		past[2] = random_op(&state);
+		operate(heap_ops[past[2]].run);
+		tally(past[2], &before);
+		if (power_count.violations == before.violations)
+			continue;
+		printf("# seed %u, operation %u, the last three:\n", seed, i);
+		tell(start, past, 3);
+		break;		/* what comes after it says nothing */
+	}
+	power_stop();
+}
+
+/* ---- for make check ---------------------------------------------------------------------- */
+
+/* Nobody wants to know more. */
+static bool enough(u64 violations)
+{
+	return power_count.violations != violations && !power_tell;
+}
+
+/*
+ * Each operation by itself, on the states in use for @use; or, with a @length of 2, after each of
+ * those that use different entries of the log (after all of them: make prove-power).
+ */
+static void explore_all(enum heap_use_of use, u32 length, const struct heap_depth *how)
+{
+	const u64 violations = power_count.violations;
+	u32 s, seq[2], last;
+
+	for (s = 0; s < heap_start_cnt; s++) {
+		if (heap_starts[s].use != use)
+			continue;
+		for (last = 0; last < heap_op_cnt; last++) {
+			seq[length - 1] = last;
+			for (seq[0] = length > 1 ? 0 : last; seq[0] < heap_op_cnt; seq[0]++) {
+				if (length > 1 && !heap_ops[seq[0]].entry)
+					continue;
+				if (!how->kill || !heap_ops[last].wide)
+					heap_explore(&heap_starts[s], seq, length, how);
+				if (enough(violations))
+					return;
+				if (length == 1)
+					break;
+			}
 		}
 	}
 }
 
-/* Each operation by itself: kills, reapers, and recoveries cut off twice. */
 void case_heap_kills(void)
 {
-	heap_case.kill = true;
-	heap_case.depth = 2;
-	heap_survivor_works = true;
-	explore_all(&small_shape, heap_starts, heap_start_cnt, heap_ops, heap_op_cnt, 1);
-	heap_survivor_works = false;
+	explore_all(HEAP_CHECKED, 1, &(struct heap_depth){ true, 2, true });
+}
+
+void case_heap_borders(void)
+{
+	explore_all(HEAP_PROVED, 1, &(struct heap_depth){ false, 1, false });
+	explore_all(HEAP_SLOW, 1, &(struct heap_depth){ false, 1, false });
 }
 
 void case_heap_pairs(void)
 {
-	heap_case.kill = power_long();
-	heap_case.depth = 1;
-	explore_all(&small_shape, heap_starts, heap_start_cnt, heap_ops, heap_op_cnt, 2);
-	heap_case.kill = false;
-	if (power_long())
-		explore_all(&small_shape, heap_starts, heap_start_cnt, heap_ops, heap_op_cnt, 3);
-}
-
-void case_heap_large(void)
-{
-	heap_case.kill = true;
-	heap_case.depth = 1;
-	heap_survivor_works = true;
-	explore_all(&large_shape, heap_large_starts, heap_large_start_cnt, heap_large_ops,
-		    heap_large_op_cnt, 1);
-	heap_survivor_works = false;
-	heap_case.kill = power_long();
-	explore_all(&large_shape, heap_large_starts, heap_large_start_cnt, heap_large_ops,
-		    heap_large_op_cnt, 2);
-}
-
-/* A section of page lines begins within a large object. */
-void case_heap_sections(void)
-{
-	heap_case.kill = power_long();
-	heap_case.depth = 1;
-	explore_all(&section_shape, heap_large_starts, heap_section_start_cnt, heap_large_ops,
-		    heap_large_op_cnt, 1);
+	explore_all(HEAP_CHECKED, 2, &(struct heap_depth){ false, 1, false });
 }

@@ -3,13 +3,12 @@
 #include "libpmemobj/action_base.h"
 #include "selftests/crash/cases/heap_ops.h"
 
-#define ACTS	24U
+#define ACTS	40U
 
 static struct pobj_action act[ACTS];
 static u32 act_cnt;
 static u32 act_obj[ACTS];
 static u32 act_obj_cnt;
-static u64 words;
 
 static void reserve(u64 size, u64 type)
 {
@@ -57,13 +56,27 @@ static void defer_free(u32 d)
 	set_word(&heap_dest(d)->pool_uuid_lo, 0);
 }
 
-static void set_words(void)
+u64 heap_next_word(void)
 {
+	u64 most = 0;
 	u32 i;
 
-	heap_after.words = ++words;
-	for (i = 0; i < HEAP_WORDS; i++)
-		set_word(heap_word(i), words);
+	for (i = 0; i < HEAP_WORDS; i++) {
+		if (heap_after.word[i] > most && heap_after.word[i] < 1ULL << 32)
+			most = heap_after.word[i];
+	}
+	return most + 1;
+}
+
+static void set_words(u32 cnt)
+{
+	const u64 value = heap_next_word();
+	u32 i;
+
+	for (i = 0; i < cnt; i++) {
+		heap_after.word[i] = value;
+		set_word(heap_word(i), value);
+	}
 }
 
 static void acts_begin(void)
@@ -144,8 +157,92 @@ void op_publish_big(void)
 	acts_begin();
 	reserve(SMALL, 1);
 	set_id(0);
-	set_words();
+	set_words(14);
 	acts_publish();
+}
+
+/*
+ * So many words: one slot of the log holds 3; with the extension lines of a lane 9; with a chunk of
+ * the smallest pages 18, with two 27.
+ */
+static void publish_words(u32 cnt)
+{
+	acts_begin();
+	set_words(cnt);
+	acts_publish();
+}
+
+#define WORDS(n)			\
+	void op_words##n(void)		\
+	{				\
+		publish_words(n);	\
+	}
+
+WORDS(1)
+WORDS(2)
+WORDS(3)
+WORDS(4)
+WORDS(8)
+WORDS(9)
+WORDS(10)
+WORDS(17)
+WORDS(18)
+WORDS(19)
+WORDS(27)
+WORDS(28)
+
+void op_words_remote(void)
+{
+	heap_thread(1);
+	publish_words(10);
+}
+
+void op_publish_object_word(void)
+{
+	acts_begin();
+	reserve(SMALL, 1);
+	set_words(1);
+	acts_publish();
+}
+
+/* Freed by an undo entry, which is retired on return. */
+void op_publish_free0(void)
+{
+	acts_begin();
+	defer_free(0);
+	acts_publish();
+}
+
+/* What nobody names: @cnt of them at once, more than a ring or the room in place holds. */
+static void publish_frees(u32 cnt)
+{
+	u32 x;
+
+	acts_begin();
+	for (; cnt; cnt--) {
+		x = heap_loose_object(cnt % 2);
+		if (x == HEAP_NONE)
+			break;
+		pmemobj_defer_free(heap_pop(), heap_oid_of(x), &act[act_cnt++]);
+		heap_after.obj[x].live = false;
+	}
+	acts_publish();
+}
+
+void op_publish_frees_many(void)
+{
+	publish_frees(6);
+}
+
+void op_publish_frees_many_remote(void)
+{
+	heap_thread(1);
+	publish_frees(6);
+}
+
+void op_publish_free_alone(void)
+{
+	publish_frees(1);
 }
 
 void op_cancel(void)
@@ -214,4 +311,40 @@ void op_cancel_large(void)
 	heap_thread(1);
 	pmemobj_cancel(heap_pop(), act, act_cnt);
 	heap_after = heap_before;
+}
+
+void op_publish_two_large(void)
+{
+	acts_begin();
+	reserve(LARGE, 1);
+	reserve(LARGER, 2);
+	set_id(1);
+	acts_publish();
+}
+
+/* A large object goes, and a small one comes. */
+void op_publish_large_free(void)
+{
+	acts_begin();
+	defer_free(2);
+	reserve(SMALL, 1);
+	set_id(2);
+	acts_publish();
+}
+
+void op_xreserve_large(void)
+{
+	u32 x = heap_model_add(LARGE, 5, 0);
+	PMEMoid oid;
+
+	acts_begin();
+	oid = pmemobj_xreserve(heap_pop(), &act[0], LARGE, 5, POBJ_XALLOC_ZERO);
+	if (OID_IS_NULL(oid)) {
+		heap_after = heap_before;
+		return;
+	}
+	heap_after.obj[x].off = oid.off;
+	heap_after.obj[x].stamp = 0;
+	act_cnt = 1;
+	acts_publish();
 }

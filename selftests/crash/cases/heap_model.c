@@ -18,6 +18,7 @@ static const u64 dest_at[HEAP_DESTS] = { 64, 64 + 16, 128 - 8, 192 };	/* the thi
 #define LIST_BYTES	(sizeof(PMEMoid) + sizeof(PMEMmutex))
 
 struct heap_model heap_before, heap_after;
+struct heap_slack heap_slack;
 static u64 next_stamp;
 
 /* ---- what is there ----------------------------------------------------------------------- */
@@ -207,9 +208,37 @@ static const char *object_differs(const struct pobj_media *m, const struct heap_
 	return NULL;
 }
 
-/* @off: filled with where the objects are. */
+static u64 word_at(u32 w)
+{
+	return w < 8 ? w * 8 : w < 14 ? 208 + (w - 8) * 8 : 512 + (w - 14) * 8;
+}
+
+static bool word_is(u64 value, const struct heap_model *want, u32 w, bool slack)
+{
+	return value == want->word[w] ||
+	       (slack && heap_slack.words >> w & 1 &&
+		(value == heap_before.word[w] || value == heap_after.word[w]));
+}
+
+static bool dest_is(const struct pobj_media *m, u64 at, const struct heap_model *want, u32 d,
+		    const u64 *off, bool slack)
+{
+	const bool after = want == &heap_after;
+	const struct heap_id *also = after ? heap_slack.after : heap_slack.before;
+	u64 i, cnt = after ? heap_slack.after_cnt : heap_slack.before_cnt;
+
+	if (id_is(m, at, &want->dest[d], off))
+		return true;
+	if (!slack || heap_slack.dest != d)
+		return false;
+	for (i = 0; i < cnt && !id_is(m, at, &also[i], off); i++)
+		;
+	return i < cnt;
+}
+
+/* @off: filled with where the objects are. @slack: what heap_slack allows is no difference. */
 static const char *differs(const struct pobj_media *m, struct census *c,
-			   const struct heap_model *want, u64 *off)
+			   const struct heap_model *want, u64 *off, bool slack)
 {
 	const struct heap_object *o;
 	const char *why;
@@ -235,11 +264,11 @@ static const char *differs(const struct pobj_media *m, struct census *c,
 	if (live != c->cnt - survivors)
 		return "an object is allocated that nobody should have";
 	for (i = 0; i < HEAP_DESTS; i++) {
-		if (!id_is(m, c->root + dest_at[i], &want->dest[i], off))
+		if (!dest_is(m, c->root + dest_at[i], want, i, off, slack))
 			return "an id is another one";
 	}
 	for (i = 0; i < HEAP_WORDS; i++) {
-		if (read_word(m, c->root + (i < 8 ? i * 8 : 208 + (i - 8) * 8)) != want->words)
+		if (!word_is(read_word(m, c->root + word_at(i)), want, i, slack))
 			return "a word is another one";
 	}
 	for (i = 0; i < HEAP_LISTS; i++) {
@@ -274,9 +303,13 @@ enum power_state heap_state(const struct pobj_media *m, int err, const char **wh
 		return POWER_WRONG;
 	census_take(m, &c);
 	units_fill(&c, true);
-	not_new = differs(m, &c, &heap_after, off);
+	not_new = differs(m, &c, &heap_after, off, false);
 	*why = not_new;
-	state = !not_new ? POWER_NEW : differs(m, &c, &heap_before, off) ? POWER_WRONG : POWER_OLD;
+	/* What only half-way is allowed is as good as old. */
+	state = !not_new ? POWER_NEW :
+		!differs(m, &c, &heap_before, off, true) ? POWER_OLD :
+		(heap_slack.words || heap_slack.after_cnt) &&
+		!differs(m, &c, &heap_after, off, true) ? POWER_OLD : POWER_WRONG;
 	units_fill(&c, false);
 	if (state == POWER_WRONG || ++verdicts % USE_EVERY)
 		return state;
@@ -298,6 +331,7 @@ void heap_digest(struct power_digest *d)
 	*d = (struct power_digest){ 0, 0 };
 	digest_model(d, &heap_before, 2);
 	digest_model(d, &heap_after, 4);
+	digest_add(d, digest_words(6, &heap_slack, sizeof(heap_slack) / 8));
 }
 
 /* ---- keeping it -------------------------------------------------------------------------- */
@@ -309,6 +343,7 @@ void heap_model_begin(void)
 	if (OID_IS_NULL(pmemobj_root(heap_pop(), HEAP_ROOT)))
 		abort();
 	heap_after.root_size = HEAP_ROOT;
+	heap_slack = (struct heap_slack){ .dest = HEAP_NONE };
 	heap_before = heap_after;
 }
 
@@ -346,7 +381,7 @@ void heap_model_learn(void)
 
 	census_take(&heap_pool->media, &c);
 	units_fill(&c, true);
-	differs(&heap_pool->media, &c, &heap_after, off);
+	differs(&heap_pool->media, &c, &heap_after, off, false);
 	units_fill(&c, false);
 	for (i = 0; i < heap_after.cnt; i++) {
 		if (!heap_after.obj[i].live)
@@ -358,13 +393,40 @@ void heap_model_learn(void)
 		heap_after.dest[i].off = learnt(heap_after.dest[i].off, off);
 }
 
+u64 heap_first_free_page(void)
+{
+	const struct pobj_geom *g = &tiny_super.geom;
+	struct pobj_line l;
+	u64 page;
+
+	for (page = 0; page < g->page_cnt; page += l.pages) {
+		pobj_line_read(&heap_pool->media, g, page, &l);
+		if (pobj_line_is_free(&l))
+			break;
+	}
+	return page;
+}
+
+bool heap_model_listed(u32 x)
+{
+	u32 l, i;
+
+	for (l = 0; l < HEAP_LISTS; l++) {
+		for (i = 0; i < heap_after.list_cnt[l]; i++) {
+			if (heap_after.list[l][i] == x)
+				return true;
+		}
+	}
+	return false;
+}
+
 u32 heap_model_at(u64 off)
 {
 	u32 i;
 
 	for (i = 0; i < heap_after.cnt; i++) {
 		if (heap_after.obj[i].live && heap_after.obj[i].off == off)
-			return i;
+			return heap_model_listed(i) ? HEAP_NONE : i;
 	}
 	return HEAP_NONE;
 }
@@ -387,7 +449,7 @@ PMEMoid *heap_dest(u32 d)
 
 u64 *heap_word(u32 w)
 {
-	return (u64 *)(root_now() + (w < 8 ? w * 8 : 208 + (w - 8) * 8));
+	return (u64 *)(root_now() + word_at(w));
 }
 
 void *heap_list(u32 l)

@@ -27,6 +27,7 @@ struct house {
 };
 
 struct pobj_pool *heap_pool;
+const struct heap_shape *heap_shape;
 bool heap_survivor_works;
 
 static struct house watched, used, survivor;	/* the last one's handle is before the image */
@@ -161,9 +162,8 @@ static void watched_open(void)
 
 void heap_make(const struct heap_shape *shape)
 {
-	static u64 formatted;
 	static u8 image[POOL_BYTES_MAX];
-	const bool other = formatted != shape->bytes;
+	const bool other = heap_shape != shape;
 	struct pobj_format_args a = { .mode = 0600, .layout = "tiny", .uuid = { 1, 1 } };
 	struct pobj_media m;
 
@@ -179,12 +179,12 @@ void heap_make(const struct heap_shape *shape)
 	m = (struct pobj_media){ .base = (u8 *)watched.p + POBJ_HANDLE_BYTES,
 				 .size = shape->bytes, .read = plain_read };
 	if (other) {
-		must(!pobj_geom_make(&a.geom, shape->bytes, TINY_PAGE_SHIFT, 1 + HEAP_THREADS,
+		must(!pobj_geom_make(&a.geom, shape->bytes, shape->page_shift, 1 + HEAP_THREADS,
 				     shape->ext), "geometry");
 		memset(m.base, HEAP_GARBAGE, shape->bytes);
 		must(!pobj_super_format(&m, &a) && !pobj_super_load(&m, &super, NULL), "format");
 		memcpy(image, m.base, shape->bytes);
-		formatted = shape->bytes;
+		heap_shape = shape;
 		if (!watched.side_used) {
 			house_head(&watched);
 			house_head(&used);
@@ -276,8 +276,8 @@ static void survivor_works(const struct pobj_media *m)
 	memcpy(&root, (const u8 *)m->base + POBJ_M_ROOT_OFF, sizeof(root));
 	id = (PMEMoid *)((u8 *)m->base + root + HEAP_SURVIVOR);
 	power_thread(1);
-	pmemobj_alloc(pop, &id[0], 16400, 1, NULL, NULL);
-	pmemobj_alloc(pop, &id[1], 64, 1, NULL, NULL);
+	pmemobj_alloc(pop, &id[0], heap_shape->large, 1, NULL, NULL);
+	pmemobj_alloc(pop, &id[1], heap_shape->small, 1, NULL, NULL);
 	if (OID_IS_NULL(id[0]))
 		return;
 	/* By its handle: the registry knows only the dead one's for this pool. */
@@ -352,7 +352,8 @@ static const char *use_all(const u64 *off, u32 cnt)
 	for (i = 0; i < n; i++)
 		pmemobj_free(&oid[i]);
 	/* All is freed: the pages of all slabs can be had for another kind, one for each object. */
-	for (n = 0; n < USED_MAX && !pmemobj_alloc(pop, &oid[n], 192, 9, NULL, NULL);)
+	for (n = 0; n < USED_MAX && !pmemobj_alloc(pop, &oid[n], pobj_geom_page_bytes(g) / 4 * 3, 9,
+						   NULL, NULL);)
 		n++;
 	for (at = 0; at < g->page_cnt; at += l.pages) {
 		pobj_line_read(&used.p->media, g, at, &l);
@@ -369,7 +370,7 @@ static const char *use_all(const u64 *off, u32 cnt)
 const char *heap_use(const struct pobj_media *m, const u64 *off, u32 cnt)
 {
 	const struct pobj_last_seat seat = pobj_last_seat;
-	static u64 registered;
+	static const struct heap_shape *registered;
 	const int saved = errno;
 	const char *why;
 	void *base = (u8 *)used.p + POBJ_HANDLE_BYTES;
@@ -377,9 +378,9 @@ const char *heap_use(const struct pobj_media *m, const u64 *off, u32 cnt)
 	memcpy(base, m->base, m->size);
 	side_clear(&used);
 	house_open(&used, base, SESSION);
-	if (registered != m->size)
+	if (registered != heap_shape)
 		house_register(&used);
-	registered = m->size;
+	registered = heap_shape;
 	why = use_all(off, cnt);
 	pobj_heap_detach(used.p);
 	pobj_last_seat = seat;
