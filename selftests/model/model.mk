@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Models of the protocol for SPIN.
+# Models of the protocol for SPIN; and the protocol itself under weak memory (selftests/sched/weak.c).
 .PHONY: prove-model
 
 check check-host: host-scripts += selftests/model/spin.sh
 
-prove-model: ## check the models of the protocol in all their states; takes long
+prove-model: $(O)/selftests/sched/weak ## model-check the protocol, also under weak memory; takes long
 	MODEL_LONG=1 selftests/model/spin.sh
+	WEAK_LONG=1 $<

@@ -8,6 +8,8 @@
  *	WEAK_LONG=1	all of it (make prove-weak); else a part
  *	WEAK_SECONDS=n	for the places that are relaxed, each (10)
  *
+ *	WEAK_C11=1	no more than C11 promises: a read-modify-write is no fence
+ *
  *	weak FIRST SECOND PREEMPTS KILLS STALE		one pair only
  */
 #include <stdio.h>
@@ -209,7 +211,7 @@ static u64 litmus_tag(void)
 static const char *litmus_judge(void)
 {
 	outcome[litmus_tag()] = true;
-	raced |= view_race() != NULL;
+	raced |= !!view_race();
 	return NULL;
 }
 
@@ -246,6 +248,28 @@ static void litmus_all(void)
 		       outcome[litmus[i].bad] ? "seen" : "not seen", raced ? ", a race" : "",
 		       (unsigned long long)count.executions);
 	}
+}
+
+static void site_name(const void *at, char *text, size_t room)
+{
+	const struct pobj_site *m = at;
+	char command[128], line[256];
+	FILE *f;
+
+	text[0] = 0;
+	if (m >= __start_pobj_sites && m < __stop_pobj_sites) {
+		snprintf(text, room, "%s:%u %s", m->file, m->line, m->func);
+		return;
+	}
+	snprintf(command, sizeof(command), "addr2line -s -f -p -i -e /proc/%d/exe %p",
+		 (int)getpid(), (const char *)at - 1);
+	f = popen(command, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		snprintf(text + strlen(text), room - strlen(text), "%s", line);
+	}
+	if (f)
+		pclose(f);
 }
 
 /* ---- pairs of operations ----------------------------------------------------------------- */
@@ -288,9 +312,29 @@ static const struct kind *kind_named(const char *name)
 
 static const char *judge_all(void)
 {
-	const char *race = view_race();
+	static char text[768];
+	char site[512];
 
-	return race ? race : judge();
+	if (!view_race())
+		return judge();
+	if (!sched_tell)
+		return view_race();
+	site_name(view_race_site, site, sizeof(site));
+	snprintf(text, sizeof(text), "%s, in %s", view_race(), site);
+	return text;
+}
+
+/* What is copied out of the pool is judged afterwards, so it may change meanwhile: word by word. */
+static int word_read(const struct pobj_media *m, void *dst, u64 off, u64 len)
+{
+	const u64 *from = pobj_media_ptr(m, off);
+	u64 *to = dst;
+	u64 i;
+
+	for (i = 0; i < len / 8; i++)
+		to[i] = sched_memory->load(from + i, 8, __ATOMIC_RELAXED, here);
+	memcpy(to + i, from + i, len % 8);
+	return 0;
 }
 
 static void explore(const char *a, const char *b, const struct sched_bounds *bounds,
@@ -301,10 +345,16 @@ static void explore(const char *a, const char *b, const struct sched_bounds *bou
 		.name = name, .run = pair_run, .reap = pair_reap, .reaped = pool_reaped,
 		.judge = judge_all,
 	};
+	u32 p;
 
 	snprintf(name, sizeof(name), "%s | %s", a, b);
 	sched_end_tag = judge_tag;
 	pair_make(kind_named(a), kind_named(b));
+	for (p = 0; p < SCHED_PROCS; p++) {
+		sched_handle(p)->media.read = word_read;
+		sched_dirty(sched_handle(p), sizeof(struct pobj_pool));
+	}
+	sched_world_keep();
 	sched_explore(&c, bounds, count);
 }
 
@@ -341,28 +391,6 @@ static const char *order_name(int order)
 	return name[order];
 }
 
-static void site_name(const struct view_site *s, char *text, size_t room)
-{
-	const struct pobj_site *m = s->at;
-	char command[128], line[256];
-	FILE *f;
-
-	text[0] = 0;
-	if (m >= __start_pobj_sites && m < __stop_pobj_sites) {
-		snprintf(text, room, "%s:%u %s", m->file, m->line, m->func);
-		return;
-	}
-	snprintf(command, sizeof(command), "addr2line -s -f -p -i -e /proc/%d/exe %p",
-		 (int)getpid(), (const char *)s->at - 1);
-	f = popen(command, "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = 0;
-		snprintf(text + strlen(text), room - strlen(text), "%s", line);
-	}
-	if (f)
-		pclose(f);
-}
-
 static bool site_noticed(const struct view_site *s, double each, u64 *executions)
 {
 	struct sched_bounds bounds = { .preempts = 1, .seconds = each / ARRAY_SIZE(scenarios) };
@@ -391,7 +419,7 @@ static void sites_all(double each)
 			continue;
 		strong++;
 		sched_first[0] = 0;
-		site_name(&view_site[i], text, sizeof(text));
+		site_name(view_site[i].at, text, sizeof(text));
 		if (site_noticed(&view_site[i], each, &executions)) {
 			noticed++;
 			printf("# noticed: %s %s %s: %s\n", order_name(view_site[i].order),
@@ -434,6 +462,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sched_memory = &sched_view;
 	sched_world_make();
+	view_locked = !getenv("WEAK_C11");
 	if (argc > 5)
 		return one_pair(argv);
 	printf("TAP version 13\n");

@@ -18,6 +18,10 @@
  * all conflicting ones of other processes by what happens before: else it is a race, and a
  * violation. For that, views carry for each process how many of its accesses are known.
  *
+ * Two machines. C11 promises nothing of a store that precedes a read-modify-write, or a load that
+ * follows it, unless both are sequentially consistent; on x86-64, the one machine that pobj is
+ * for, it is a LOCKed instruction, which is a fence as well. view_locked says so.
+ *
  * System calls on locks order all: the kernel's view is joined both ways, and who was killed has
  * left his.
  *
@@ -80,7 +84,9 @@ struct view_site view_site[VIEW_SITES];
 u32 view_site_cnt;
 const void *view_weak;
 u32 view_stale_max = 2;
+bool view_locked = true;
 u64 view_overflows;
+const void *view_race_site;
 
 static u64 off_of(const void *p)
 {
@@ -136,7 +142,8 @@ static struct view_site *site_find(const void *at, const char *what, int order)
 		return &spare;
 	}
 	view_site[view_site_cnt] = (struct view_site){ .at = at, .what = what, .order = order };
-	table[i] = (u16)++view_site_cnt;
+	view_site_cnt++;
+	table[i] = (u16)view_site_cnt;
 	return &view_site[view_site_cnt - 1];
 }
 
@@ -163,7 +170,8 @@ static u16 msg_add(struct loc *l, u64 value)
 		msgs[l->last].next = (u16)msg_cnt;
 	else
 		l->first = (u16)msg_cnt;
-	l->last = (u16)msg_cnt++;
+	l->last = (u16)msg_cnt;
+	msg_cnt++;
 	l->cnt++;
 	return l->last;
 }
@@ -184,7 +192,8 @@ static u32 loc_find(u64 off)
 	memset(l, 0, sizeof(*l));
 	l->word = word;
 	msg_add(l, *(const u64 *)sched_shared(0, (u64)word * 8));
-	loc_of[word] = (u16)++loc_cnt;
+	loc_cnt++;
+	loc_of[word] = (u16)loc_cnt;
 	return loc_cnt - 1;
 }
 
@@ -220,8 +229,10 @@ static void tick(void)
 
 static void race_find(bool raced, const char *what)
 {
-	if (raced && !race)
-		race = what;
+	if (!raced || race)
+		return;
+	race = what;
+	view_race_site = sched_site;
 }
 
 static void atomic_read(struct loc *l)
@@ -273,7 +284,7 @@ static void view_plain(const void *p, u32 size, enum sched_kind kind, const void
 /* Which message a load reads. */
 static struct msg *pick(struct loc *l, u32 at, int order, struct view_site *s)
 {
-	u16 offered[16], m, least = mine[sched_proc].ts[at];
+	u16 offered[16], least = mine[sched_proc].ts[at], m;
 	u32 cnt = 0, n;
 
 	if (order == __ATOMIC_SEQ_CST && least < l->sc)
@@ -407,9 +418,13 @@ static void replace(void *p, u32 size, u64 v, int order)
 
 	atomic_read(l);
 	atomic_write(l);
+	if (view_locked)
+		join(&mine[sched_proc], &fences, loc_cnt);
 	take(old, at, order);
 	memcpy(p, &v, size);
 	append(l, at, get(sched_shared(0, (u64)l->word * 8), 8), order, old);
+	if (view_locked)
+		copy(&fences, &mine[sched_proc], loc_cnt);
 }
 
 static u64 view_rmw(void *p, u32 size, enum sched_rmw op, u64 v, int order, const void *site)

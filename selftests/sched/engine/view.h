@@ -38,7 +38,11 @@ extern u32 view_stale_max;
 /* Counted, not cut off in silence: what the tables had no room for. */
 extern u64 view_overflows;
 
+/* A read-modify-write is a fence, too: x86-64. */
+extern bool view_locked;
+
 /* Races found are violations: NULL, or the first one of the execution. */
 const char *view_race(void);
+extern const void *view_race_site;	/* of its later access */
 
 #endif
