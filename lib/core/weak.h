@@ -23,7 +23,8 @@ enum pobj_weak_rule {
 	POBJ_WEAK_RING = 1 << 10,	/* a free is listed after its entry */
 };
 
-extern unsigned int pobj_weak_rules;
+/* Weak for the linker, too: an explorer that weakens none need not have it. */
+__attribute__((weak)) unsigned int pobj_weak_rules;
 
 #define pobj_weak(rule)	(pobj_weak_rules & (rule))
 #define POBJ_SLOTS	(pobj_weak(POBJ_WEAK_SLOTS) ? 2U : POBJ_M_SLOT_CNT)
