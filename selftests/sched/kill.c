@@ -18,7 +18,7 @@
 
 #include "selftests/sched/cases/seeds.h"
 
-#define WORKERS_MAX	64
+#define TELL	10U	/* pairs whose first violation is told in full */
 
 /* Which pairs? */
 enum pairs { PAIRS_ALL, PAIRS_ENTRIES, PAIRS_SAMPLE };
@@ -52,6 +52,7 @@ static struct board {
 	u32 pairs;
 	u32 complete;
 	struct sched_count sum;
+	u64 done[128];		/* of each kind: operations that came to their ends */
 	char first[sizeof(sched_first)];
 	u32 told;
 } *board;
@@ -94,6 +95,7 @@ static void explore(const struct kind *a, const struct kind *b, const struct sch
 
 	snprintf(name, sizeof(name), "%s | %s", a->name, b->name);
 	sched_end_tag = judge_tag;
+	sched_name = pool_name;
 	pair_make(a, b);
 	sched_explore(&c, bounds, count);
 }
@@ -132,7 +134,7 @@ static void worker(const struct search *s, double each)
 	u32 n;
 
 	sched_world_make();
-	sched_tell = 1;
+	sched_first[0] = 0;
 	for (;;) {
 		n = __atomic_fetch_add(&board->next, 1, __ATOMIC_RELAXED);
 		if (n >= kind_cnt * kind_cnt)
@@ -141,10 +143,13 @@ static void worker(const struct search *s, double each)
 			continue;
 		struct sched_count count = { .executions = 0 };
 
+		sched_tell = __atomic_load_n(&board->told, __ATOMIC_RELAXED) < TELL;
 		bounds.seconds = each;
 		bounds.random = s->timed ? n + 1 : 0;
 		explore(a, b, &bounds, &count);
 		board_add(&count);
+		__atomic_fetch_add(&board->done[n / kind_cnt], pair_done[0], __ATOMIC_RELAXED);
+		__atomic_fetch_add(&board->done[n % kind_cnt], pair_done[1], __ATOMIC_RELAXED);
 		if (count.violations && !__atomic_fetch_add(&board->told, 1, __ATOMIC_RELAXED))
 			memcpy(board->first, sched_first, sizeof(board->first));
 	}
@@ -175,6 +180,12 @@ static bool search_run(const struct search *s, u32 no)
 	for (i = 0; i < workers; i++) {
 		if (wait(&status) < 0 || status)
 			ok = false;
+	}
+	for (i = 0; i < kind_cnt; i++) {
+		if (board->done[i] || (s->pairs == PAIRS_ENTRIES && !kinds[i].entry))
+			continue;
+		printf("# %s never came to its end\n", kinds[i].name);
+		ok = false;
 	}
 	ok = ok && !board->sum.violations && (s->timed || board->complete == board->pairs);
 	printf("%s %u %s: %u pairs%s, %llu executions, ", ok ? "ok" : "not ok", no, s->name,
@@ -239,6 +250,8 @@ static int one_pair(char **argv, const char *seed)
 	printf("%s | %s: %llu executions, %llu in the last of %llu passes, %llu killed, ",
 	       argv[1], argv[2], (unsigned long long)c.executions, (unsigned long long)c.last,
 	       (unsigned long long)c.passes, (unsigned long long)c.kills);
+	printf("%llu and %llu came to their ends, ", (unsigned long long)pair_done[0],
+	       (unsigned long long)pair_done[1]);
 	printf("%llu pruned, %llu judged, %llu violations; ", (unsigned long long)c.pruned,
 	       (unsigned long long)c.judged, (unsigned long long)c.violations);
 	printf("%.0f accesses each; %.2f s of CPU, %.0f executions/s\n",

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Interleavings and kills: the library once more, with a hook at each access to memory, linked with
-# what simulates processes. A few slots for sessions are as good as many, and each is looked at.
+# what simulates processes. Two numbers are smaller, because each step is taken a million times: a
+# few slots for sessions are as good as many, and each is looked at; with fewer size classes an
+# object of five pages is a large one.
 .PHONY: prove-kill
 
 sched-programs := $(call programs,sched)
@@ -13,6 +15,8 @@ sched-wraps := malloc calloc realloc free pobj_file_lock fcntl nanosleep usleep 
 	syscall pthread_self pthread_mutex_lock pthread_mutex_unlock pthread_mutex_consistent \
 	pthread_mutex_init pthread_mutex_destroy pthread_key_create pthread_setspecific
 
+sched-small := $(O)/sched/include/lib/core/side.h $(O)/sched/include/lib/heap.h
+
 # With hooks; and without.
 sched-traced := $(patsubst %.c,$(O)/sched/%.o,$(sort $(filter-out lib/registry.c, \
 	$(wildcard lib/*.c lib/core/*.c)) selftests/sched/cases/pool.c selftests/sched/cases/ops.c))
@@ -23,16 +27,20 @@ $(O)/sched/include/lib/core/side.h: lib/core/side.h
 	@mkdir -p $(@D)
 	$qsed 's/^\(#define POBJ_SESSION_SLOTS\).*/\1 8U/' $< >$@
 
+$(O)/sched/include/lib/heap.h: lib/heap.h
+	@mkdir -p $(@D)
+	$qsed 's/^\(#define POBJ_CLASSES\).*/\1 20/' $< >$@
+
 $(O)/sched/lib/core/super.o: pobj-cflags += -DPOBJ_BUILD_TAG=$(tag)ULL
 $(O)/sched/lib/core/super.o: $(media)
-$(sched-traced): $(O)/sched/%.o: %.c $(O)/sched/include/lib/core/side.h \
+$(sched-traced): $(O)/sched/%.o: %.c $(sched-small) \
 		selftests/sched/sched.mk | build/setup.stamp
 	$(call say,CC)mkdir -p $(@D)
 	$q$(CC) $(sched-flags) $(sched-hooks) $(pobj-cflags) $(gnu-cflags) -c -o $@ $<
 	$qobjcopy $(sched-rename) $@
 
 $(sched-plain) $(sched-programs:$(O)/%=$(O)/sched/%.o): $(O)/sched/%.o: %.c \
-		$(O)/sched/include/lib/core/side.h selftests/sched/sched.mk | build/setup.stamp
+		$(sched-small) selftests/sched/sched.mk | build/setup.stamp
 	$(call say,CC)mkdir -p $(@D)
 	$q$(CC) $(sched-flags) -O2 $(pobj-cflags) $(gnu-cflags) -c -o $@ $<
 

@@ -20,8 +20,9 @@
 #define SMALL	64U
 #define OTHER	128U
 #define WIDE	256U
-#define HOLLOW	4096U		/* one object is a slab */
-#define LARGE	7200U		/* more than the largest class that fits a group of pages */
+#define HOLLOW	1024U		/* one object is a slab; the largest class */
+#define LARGE	1100U		/* five pages */
+#define VAST	9000U		/* more than a group of pages */
 #define ELEMENT	128U		/* bytes of an element of the list */
 #define ENTRY	16U		/* where its entry is: next, prev */
 
@@ -123,6 +124,7 @@ extern const struct kind kinds[];
 extern const u32 kind_cnt;
 extern struct model before[2];
 extern const struct kind *pair[2];
+extern u64 pair_done[2];		/* how often each came to its end, and did what it should */
 
 /* ---- pool.c ------------------------------------------------------------------------------ */
 
@@ -135,6 +137,9 @@ void pool_close(u32 proc);
 
 /* In all handles: where the areas of the sidecar are. */
 extern struct pobj_side pool_side;
+
+/* What stands there, in words. */
+const char *pool_name(u64 off);
 
 /* Is no session of the dead left? */
 bool pool_reaped(void);

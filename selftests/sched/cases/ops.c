@@ -7,11 +7,13 @@
 #include <errno.h>
 
 #include "lib/session.h"
+#include "selftests/lib/audit.h"
 #include "selftests/sched/cases/cases.h"
 
 struct hand *hands[SCHED_PROCS];
 struct model before[2];
 const struct kind *pair[2];
+u64 pair_done[2];
 
 static bool setting_up;
 
@@ -180,6 +182,11 @@ static void put_64(u32 proc)
 static void put_large(u32 proc)
 {
 	put(proc, 0, LARGE);
+}
+
+static void put_vast(u32 proc)
+{
+	put(proc, 0, VAST);
 }
 
 static void put_straddling(u32 proc)
@@ -395,6 +402,21 @@ static void prepare_two(u32 proc)
 	prepare_word(proc);
 }
 
+/* The slab that has the reserved one runs dry meanwhile. */
+static void reserve_put_publish(u32 proc)
+{
+	struct hand *h = hand(proc);
+	u32 d;
+
+	name(h, 0, reserve(h, SMALL));
+	for (d = 2; d < 6; d++) {
+		if (d != 3)
+			put(proc, d, SMALL);
+	}
+	if (!h->failed)
+		publish(proc);
+}
+
 static void prepare_nameless(u32 proc)
 {
 	u32 i;
@@ -527,8 +549,18 @@ static void reap(u32 proc)
 
 /* ---- a full pool -------------------------------------------------------------------------- */
 
-static void two_empty_slabs(u32 proc)
+/* No more than two pages are left; then they are slabs, and empty. */
+static void fill(u32 proc)
 {
+	struct hand *h = hand(proc);
+	u64 pages, size;
+	PMEMoid oid;
+
+	while ((pages = audit_largest_free(h->pop)) > 2) {
+		size = (pages - 2) * 256;
+		must(!pmemobj_alloc(h->pop, &oid, size > HOLLOW ? size : 256, TYPE, NULL, NULL));
+		before[proc].loose++;
+	}
 	put(proc, 0, SMALL);
 	drop(proc, 0);
 	let_go(proc);
@@ -536,28 +568,15 @@ static void two_empty_slabs(u32 proc)
 	drop(proc, 0);
 }
 
-/* No page is left. */
-static void fill(u32 proc)
+static void put_192(u32 proc)
 {
-	struct hand *h = hand(proc);
-	static const u64 size[] = { 1024, 256 };
-	PMEMoid oid;
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(size); i++) {
-		while (!pmemobj_alloc(h->pop, &oid, size[i], TYPE, NULL, NULL))
-			before[proc].loose++;
-	}
-}
-
-static void put_320(u32 proc)
-{
-	put(proc, 0, 320);
+	put(proc, 0, 192);
 }
 
 /* ---- the kinds ---------------------------------------------------------------------------- */
 
 #define LARGE_PAGES	(LARGE / 256 + 1)
+#define VAST_PAGES	(VAST / 256 + 1)
 
 #define MAKES(call, d, size) \
 	{ OBJECT, call, d, 1, { size, TYPE, STAMP(size, TYPE) }, 0 }
@@ -588,7 +607,7 @@ const struct kind kinds[] = {
 	  .item = { MAKES(0, 0, SMALL) } },
 	{ .name = "alloc_adopts_none", .other = slab_in_quarantine,
 	  .nobodys = true, .prologue = with_128,
-	  .run = put_hollow, .pages = 32, .item = { MAKES(0, 0, HOLLOW) } },
+	  .run = put_hollow, .pages = 8, .item = { MAKES(0, 0, HOLLOW) } },
 	{ .name = "alloc_mixed", .prologue = many_types, .run = put_fifth_type,
 	  .item = { HOLDS(0, 0, SMALL, 99, STAMP(SMALL, 99)) } },
 	{ .name = "zalloc", .prologue = with_64, .run = zalloc_small,
@@ -609,7 +628,7 @@ const struct kind kinds[] = {
 	  .item = { FREES(0, 0) } },
 	{ .name = "free_in_full_slab", .other = full_of_nobody,
 	  .nobodys = true, .prologue = with_128,
-	  .run = drop_it, .pages = 16, .item = { FREES(0, 0) } },
+	  .run = drop_it, .pages = 4, .item = { FREES(0, 0) } },
 	{ .name = "free_large", .prologue = with_large, .run = drop_it, .pages = LARGE_PAGES,
 	  .item = { FREES(0, 0) } },
 	{ .name = "free_four_large", .prologue = with_four_large, .run = drop_four,
@@ -619,6 +638,11 @@ const struct kind kinds[] = {
 	  .item = { MAKES(0, 0, SMALL) } },
 	{ .name = "alloc_free_large", .prologue = with_64, .run = put_drop_large, .entry = true,
 	  .pages = LARGE_PAGES, .item = { MAKES(0, 0, LARGE), FREES(1, 0) } },
+
+	{ .name = "alloc_vast", .prologue = with_64, .run = put_vast, .pages = VAST_PAGES,
+	  .item = { MAKES(0, 0, VAST) } },
+	{ .name = "free_vast", .prologue = put_vast, .run = drop_it, .pages = VAST_PAGES,
+	  .item = { FREES(0, 0) } },
 
 	{ .name = "realloc_up", .prologue = with_two, .run = resize_256, .entry = true,
 	  .item = { HOLDS(0, 0, WIDE, TYPE, STAMP(SMALL, TYPE)) } },
@@ -635,6 +659,9 @@ const struct kind kinds[] = {
 	  .pages = LARGE_PAGES },
 	{ .name = "cancel_four", .prologue = reserve_some, .run = cancel_some,
 	  .pages = LARGE_PAGES },
+	{ .name = "reserve_alloc_publish", .prologue = with_64, .run = reserve_put_publish,
+	  .item = { MAKES(0, 2, SMALL), MAKES(1, 4, SMALL), MAKES(2, 5, SMALL),
+		    MAKES(3, 0, SMALL) } },
 	{ .name = "publish_word", .prologue = prepare_word, .run = publish, .entry = true,
 	  .item = { SETS(0, 2, 1, 42) } },
 	{ .name = "publish_two", .prologue = prepare_two, .run = publish, .pages = LARGE_PAGES,
@@ -647,7 +674,7 @@ const struct kind kinds[] = {
 	  .run = publish, .entry = true, .pages = LARGE_PAGES,
 	  .item = { MAKES(0, 0, SMALL), FREES(0, 5), FREES(0, 6), FREES(0, 7) } },
 	{ .name = "publish_free_in_full_slab", .other = full_of_nobody, .nobodys = true,
-	  .prologue = prepare_free_of_full, .run = publish, .pages = 16,
+	  .prologue = prepare_free_of_full, .run = publish, .pages = 4,
 	  .item = { FREES(0, 0), MAKES(0, 4, SMALL) } },
 	{ .name = "publish_many_words", .prologue = prepare_words, .run = publish,
 	  .item = { SETS(0, 0, WORDS, 7) } },
@@ -677,8 +704,8 @@ const struct kind kinds[] = {
 	{ .name = "close", .prologue = busy, .run = pool_close, .pages = 3 * LARGE_PAGES },
 	{ .name = "open", .run = pool_open, .closed = true },
 	{ .name = "root_grows", .prologue = with_two, .run = grow_root, .pages = 8 },
-	{ .name = "dissolve", .prologue = two_empty_slabs, .late = fill, .run = put_320,
-	  .full = true, .item = { MAKES(0, 0, 320) } },
+	{ .name = "dissolve", .late = fill, .run = put_192,
+	  .full = true, .item = { MAKES(0, 0, 192) } },
 	{ .name = "reap", .prologue = with_64, .run = reap },
 };
 
@@ -686,7 +713,7 @@ const u32 kind_cnt = ARRAY_SIZE(kinds);
 
 /* ---- pairs -------------------------------------------------------------------------------- */
 
-#define PAGES	28U	/* root, table, and what slabs of small objects take */
+#define PAGES	24U	/* root, table, and what slabs of small objects take */
 
 static void hand_make(u32 proc)
 {
@@ -762,13 +789,17 @@ static void begin_each(void (*f)(u32 proc))
 
 void pair_make(const struct kind *a, const struct kind *b)
 {
+	/* Such numbers of groups that all lanes begin in the first one. */
+	const u32 pages = PAGES + a->pages + b->pages;
+
+	memset(pair_done, 0, sizeof(pair_done));
 	pair[0] = a;
 	pair[1] = b;
 	memset(before, 0, sizeof(before));
 	memset(hands, 0, sizeof(hands));
 	sched_procs_clear();
 	sched_calls_forget();
-	pool_make(PAGES + a->pages + b->pages + (a->pages ? PAGES : 0) + (b->pages ? PAGES : 0));
+	pool_make(pages <= 32 ? 32 : pages <= 64 ? 64 : 128);
 	setting_up = true;
 	sched_as(SCHED_REAPER, table_make);
 	begin_each(hand_make);
@@ -786,6 +817,7 @@ void pair_make(const struct kind *a, const struct kind *b)
 void pair_run(u32 proc)
 {
 	pair[proc]->run(proc);
+	pair_done[proc] += !hand(proc)->failed;
 }
 
 void pair_reap(u32 proc)

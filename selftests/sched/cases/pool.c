@@ -96,3 +96,66 @@ bool pool_reaped(void)
 	}
 	return true;
 }
+
+/* ---- names -------------------------------------------------------------------------------- */
+
+static const char *word_of(const char *const *names, u64 at)
+{
+	return names[at / 8];
+}
+
+static const char *side_name(u64 in, char *text, size_t room)
+{
+	static const char *const lane[] = {
+		"session", "intent_page", "intent_cnt", "frees", "ring[0]", "ring[1]", "ring[2]",
+		"ring[3]", "ring_pages[0]", "ring_pages[1]", "ring_pages[2]", "ring_pages[3]",
+		"hold_cnt", "", "", "",
+	};
+	static const char *const group[] = { "map", "room", "types", "owned" };
+	static const char *const page[] = { "owner", "slot", "reserved_a[0]", "reserved_a[1]",
+		"reserved_a[2]", "reserved_b[0]", "reserved_b[1]", "reserved_b[2]" };
+
+	if (in < pool_side.sessions)
+		snprintf(text, room, "head+%llu", (unsigned long long)in);
+	else if (in < pool_side.lanes)
+		snprintf(text, room, "session %llu",
+			 (unsigned long long)(in - pool_side.sessions) / 8);
+	else if (in < pool_side.holds)
+		snprintf(text, room, "lane %llu %s",
+			 (unsigned long long)(in - pool_side.lanes) / 128,
+			 word_of(lane, (in - pool_side.lanes) % 128));
+	else if (in < pool_side.groups)
+		snprintf(text, room, "hold");
+	else if (in < pool_side.pages)
+		snprintf(text, room, "group %llu %s",
+			 (unsigned long long)(in - pool_side.groups) / 32,
+			 word_of(group, (in - pool_side.groups) % 32));
+	else
+		snprintf(text, room, "page %llu %s",
+			 (unsigned long long)(in - pool_side.pages) / 64,
+			 word_of(page, (in - pool_side.pages) % 64));
+	return text;
+}
+
+const char *pool_name(u64 off)
+{
+	static char text[64];
+	const struct pobj_geom *g = &super.geom;
+
+	if (off >= SCHED_LOCKS_AT)
+		snprintf(text, sizeof(text), "lock %llu",
+			 (unsigned long long)(off - SCHED_LOCKS_AT) / 8);
+	else if (off >= SCHED_SIDE_AT)
+		return side_name(off - SCHED_SIDE_AT, text, sizeof(text));
+	else if (off >= g->data_off)
+		snprintf(text, sizeof(text), "page %llu+%llu",
+			 (unsigned long long)pobj_geom_page_of(g, off),
+			 (unsigned long long)(off - g->data_off) % pobj_geom_page_bytes(g));
+	else if (off >= g->line_off)
+		snprintf(text, sizeof(text), "line %llu+%llu",
+			 (unsigned long long)(off - g->line_off) / POBJ_M_LINE,
+			 (unsigned long long)(off - g->line_off) % POBJ_M_LINE);
+	else
+		snprintf(text, sizeof(text), "log 0x%llx", (unsigned long long)off);
+	return text;
+}

@@ -46,13 +46,6 @@ static bool is_state_f(u64 off)
 
 /* ---- the seeds ---------------------------------------------------------------------------- */
 
-static bool no_version(u64 off, u64 *v)
-{
-	if (is_group_word(off, offsetof(struct pobj_side_group, map)))
-		*v &= POBJ_MAP_BUILT | POBJ_MAP_PAGES;
-	return true;
-}
-
 static bool no_intent(u64 off, u64 *v)
 {
 	(void)v;
@@ -96,15 +89,15 @@ static bool split_room(u64 off)
 }
 
 const struct seed seeds[] = {
-	{ { "no ring", no_ring, NULL, NULL }, "", "" },
-	{ { "no intent", no_intent, NULL, NULL }, "", "" },
-	{ { "no holds", no_holds, NULL, NULL }, "", "" },
-	{ { "hints that are not set", no_room, NULL, NULL }, "", "" },
-	{ { "reservations that nobody sees", no_reserved, NULL, NULL }, "", "" },
-	{ { "map without a version", no_version, NULL, NULL }, "", "" },
-	{ { "state by plain stores", NULL, NULL, is_state_f }, "", "" },
-	{ { "owned bits by plain stores", NULL, NULL, split_owned }, "", "" },
-	{ { "hints by plain stores", NULL, NULL, split_room }, "", "" },
+	{ { "no ring", no_ring, NULL, NULL }, "alloc_refills", "free_remote" },
+	{ { "no intent", no_intent, NULL, NULL }, "alloc_in_new_slab", "alloc_small" },
+	{ { "no holds", no_holds, NULL, NULL }, "publish_frees", "alloc_small" },
+	{ { "hints that are not set", no_room, NULL, NULL }, "free_in_full_slab", "alloc_adopts" },
+	{ { "reservations that nobody sees", no_reserved, NULL, NULL },
+	  "reserve_alloc_publish", "alloc_small" },
+	{ { "state by plain stores", NULL, NULL, is_state_f }, "free_unowned", "free_unowned" },
+	{ { "owned bits by plain stores", NULL, NULL, split_owned }, "alloc_adopts", "alloc_adopts" },
+	{ { "hints by plain stores", NULL, NULL, split_room }, "alloc_adopts", "alloc_adopts" },
 };
 
 const u32 seed_cnt = ARRAY_SIZE(seeds);

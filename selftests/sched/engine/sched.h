@@ -149,6 +149,7 @@ struct sched_seed {
 };
 
 extern const struct sched_seed *sched_seed;
+extern unsigned int pobj_weak_rules;	/* of lib/core that are broken (lib/core/weak.h) */
 
 /* ---- processes (search.c) ---------------------------------------------------------------- */
 
@@ -218,6 +219,9 @@ void sched_thread_exit(void);
 
 /* Also what is not yet known to differ: mixed into what tells ends apart. */
 extern u64 (*sched_end_tag)(void);
+
+/* What stands at offset @off of what is shared; for traces, may be NULL. */
+extern const char *(*sched_name)(u64 off);
 
 extern u32 sched_tell;			/* violations to tell in full */
 extern char sched_first[4096];		/* the first one */

@@ -56,6 +56,7 @@ u32 sched_proc = NOBODY;
 u32 sched_tell = 3;
 char sched_first[4096];
 u64 (*sched_end_tag)(void);
+const char *(*sched_name)(u64 off);
 
 __asm__(".text\n"
 	".globl sched_switch\n"
@@ -327,6 +328,28 @@ static void learned_forget(void)
 	learned = false;
 }
 
+/* ---- where in the code ------------------------------------------------------------------- */
+
+static void site_text(const void *site, char *text, size_t room)
+{
+	const struct pobj_site *s = site;
+	char command[128];
+	FILE *f;
+
+	text[0] = 0;
+	if (s >= __start_pobj_sites && s < __stop_pobj_sites) {
+		snprintf(text, room, "%s:%u %s", s->file, s->line, s->func);
+		return;
+	}
+	snprintf(command, sizeof(command), "addr2line -s -f -p -e /proc/%d/exe %p 2>&1",
+		 (int)getpid(), (const char *)site - 1);
+	f = popen(command, "r");
+	if (f && fgets(text, (int)room, f))
+		text[strcspn(text, "\n")] = 0;
+	if (f)
+		pclose(f);
+}
+
 /* ---- points ------------------------------------------------------------------------------ */
 
 static u32 done_mask(void)
@@ -470,6 +493,22 @@ static void stop_here(u32 others, const u32 *list, bool may_die)
 	leave();
 }
 
+/* SCHED_TRACE=1: each access of an execution that went wrong; it is run once more for that. */
+static bool tracing;
+
+static void trace(u64 off, enum sched_kind kind)
+{
+	static const char *const what[] = { "reads", "stores", "changes" };
+	u64 now = 0;
+	char text[256];
+
+	if (off < SCHED_LOCKS_AT)
+		now = *(u64 *)sched_shared(0, off & ~7ULL);
+	site_text(sched_site, text, sizeof(text));
+	printf("#   %5u process %u %s %s, now 0x%llx, in %s\n", steps, sched_proc, what[kind],
+	       sched_name ? sched_name(off) : "", (unsigned long long)now, text);
+}
+
 void sched_point(u64 off, u32 size, enum sched_kind kind)
 {
 	struct proc *me;
@@ -483,6 +522,8 @@ void sched_point(u64 off, u32 size, enum sched_kind kind)
 		return;
 	}
 	me = &proc[sched_proc];
+	if (__builtin_expect(tracing, 0) && size)
+		trace(off, kind);
 	if (++steps > STEPS_MAX)
 		end_badly("an execution does not end");
 	if (size) {
@@ -705,26 +746,6 @@ static bool execution_run(void)
 
 /* ---- violations --------------------------------------------------------------------------- */
 
-static void site_text(const void *site, char *text, size_t room)
-{
-	const struct pobj_site *s = site;
-	char command[128];
-	FILE *f;
-
-	text[0] = 0;
-	if (s >= __start_pobj_sites && s < __stop_pobj_sites) {
-		snprintf(text, room, "%s:%u %s", s->file, s->line, s->func);
-		return;
-	}
-	snprintf(command, sizeof(command), "addr2line -s -f -p -e /proc/%d/exe %p 2>&1",
-		 (int)getpid(), (const char *)site - 1);
-	f = popen(command, "r");
-	if (f && fgets(text, (int)room, f))
-		text[strcspn(text, "\n")] = 0;
-	if (f)
-		pclose(f);
-}
-
 static void violation(const char *what)
 {
 	char text[256];
@@ -753,9 +774,11 @@ static void crashed(int sig)
 {
 	static char text[64];
 
+	if (!in_execution && sig == SIGVTALRM)
+		return;
 	if (!in_execution)
 		_exit(128 + sig);
-	snprintf(text, sizeof(text), sig == SIGALRM ? "no access for a long time" :
+	snprintf(text, sizeof(text), sig == SIGVTALRM ? "no access for a long time" :
 		 "signal %d", sig);
 	why = text;
 	siglongjmp(ended_badly, 1);
@@ -763,7 +786,7 @@ static void crashed(int sig)
 
 static void signals_catch(void)
 {
-	static const int sigs[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM };
+	static const int sigs[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGVTALRM };
 	static u8 alt[65536];
 	const stack_t stack = { .ss_sp = alt, .ss_size = sizeof(alt) };
 	struct sigaction sa = { .sa_handler = crashed, .sa_flags = SA_ONSTACK | SA_NODEFER };
@@ -806,7 +829,7 @@ static void execute(void)
 
 	/* Now and then is enough: it is for endless loops. */
 	if (!(count->executions & 1023))
-		setitimer(ITIMER_REAL, &watch, NULL);
+		setitimer(ITIMER_VIRTUAL, &watch, NULL);
 	execution_begin();
 	in_execution = true;
 	bad = execution_judge();
@@ -818,8 +841,18 @@ static void execute(void)
 	count->kills += kills < bounds->kills;
 	count->kills2 += kills + 1 < bounds->kills;
 	count->steps += steps;
-	if (bad)
-		violation(bad);
+	if (!bad)
+		return;
+	violation(bad);
+	if (!getenv("SCHED_TRACE") || !sched_tell)
+		return;
+	tracing = true;
+	execution_begin();
+	in_execution = true;
+	execution_judge();
+	in_execution = false;
+	tracing = false;
+	target = SCHED_PROCS;
 }
 
 /* One pass; false: time is over, or nobody wants to know more. */
