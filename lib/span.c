@@ -544,43 +544,52 @@ static bool page_in_hands(struct pobj_heap *h, const struct pobj_side_lane *by, 
 	return false;
 }
 
+/* V1: settle this group again before saying ENOMEM. Set before what we settle for is forgotten. */
+static void group_doubt(struct pobj_heap *h, u64 group)
+{
+	if (!(pobj_side_load(&h->groups[group].owned) & POBJ_OWNED_DOUBT))
+		__atomic_fetch_or(&h->groups[group].owned, POBJ_OWNED_DOUBT, __ATOMIC_ACQ_REL);
+}
+
 /*
  * Does the span at @head, on the medium or owned, cover @page? A span gets its line while it is
- * owned, and loses it so: the owner is looked at before the line and after it.
+ * owned, and loses it so: the owner is looked at before the line and after it. An owner without a
+ * line may be one by mistake, who came for the slab that was there and leaves without the pages: so
+ * what he alone covers is left in doubt, unless he is @by, whose spans are settled next.
  */
-static bool head_covers(struct pobj_heap *h, u64 head, u64 page)
+static bool head_covers(struct pobj_heap *h, const struct pobj_side_lane *by, u64 head, u64 page)
 {
-	u64 owned = pobj_side_load(&h->pages[head].owner) ?
-		    pobj_side_load(&h->pages[head].slot) : 0;
+	u64 owner = pobj_side_load(&h->pages[head].owner);
+	u64 owned = owner ? pobj_side_load(&h->pages[head].slot) : 0;
 	struct pobj_line l;
 
 	pobj_line_read(&h->media, h->g, head, &l);
 	if (l.kind != POBJ_M_FREE && l.kind != POBJ_M_CONT)
 		return in_range(page, head, l.pages);
-	if (!owned && pobj_side_load(&h->pages[head].owner))
-		owned = pobj_side_load(&h->pages[head].slot);
-	return in_range(page, head, owned);
+	if (!owned) {
+		owner = pobj_side_load(&h->pages[head].owner);
+		owned = owner ? pobj_side_load(&h->pages[head].slot) : 0;
+	}
+	if (!in_range(page, head, owned))
+		return false;
+	if (!by || owner != (u64)(by - h->lanes) + 1)
+		group_doubt(h, page / POBJ_GROUP_PAGES);
+	return true;
 }
 
-static bool page_covered(struct pobj_heap *h, u64 page)
+static bool page_covered(struct pobj_heap *h, const struct pobj_side_lane *by, u64 page)
 {
 	const u64 section = page / SECTION_PAGES * SECTION_PAGES;
 	struct pobj_line l;
 	u64 head;
 
 	for (head = page + 1; head-- > section;) {
-		if (head_covers(h, head, page))
+		if (head_covers(h, by, head, page))
 			return true;
 	}
 	pobj_line_read(&h->media, h->g, section, &l);
-	return l.kind == POBJ_M_CONT && l.size <= section && head_covers(h, section - l.size, page);
-}
-
-/* V1: settle this group again before saying ENOMEM. Set before what we settle for is forgotten. */
-static void group_doubt(struct pobj_heap *h, u64 group)
-{
-	if (!(pobj_side_load(&h->groups[group].owned) & POBJ_OWNED_DOUBT))
-		__atomic_fetch_or(&h->groups[group].owned, POBJ_OWNED_DOUBT, __ATOMIC_ACQ_REL);
+	return l.kind == POBJ_M_CONT && l.size <= section &&
+	       head_covers(h, by, section - l.size, page);
 }
 
 /* Is the page, which is marked used, covered by nothing? */
@@ -589,7 +598,7 @@ static bool page_is_lost(struct pobj_heap *h, const struct pobj_side_lane *by, u
 	/* Twice: taking goes from hand to span, giving the other way. */
 	const bool before = page_in_hands(h, by, page);
 
-	if (page_covered(h, page))
+	if (page_covered(h, by, page))
 		return false;
 	if (!before && !page_in_hands(h, by, page))
 		return true;

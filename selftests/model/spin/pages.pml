@@ -365,7 +365,7 @@ inline page_in_hands(by)
 }
 
 /* Does the span at @head cover page @i? */
-inline head_covers()
+inline head_covers(by)
 {
 	d_step { n = (owner[head] -> 1 : 0) };
 	if
@@ -390,7 +390,8 @@ inline head_covers()
 		covered = in_range(i, head, n);
 #ifndef BUG_11
 		if
-		:: covered -> doubt = true		/* the owner may be one by mistake */
+		:: covered && owner[head] != by + 1 ->
+			doubt = true		/* the owner may be one by mistake */
 		:: else
 		fi
 #endif
@@ -409,7 +410,7 @@ inline page_is_lost(by)
 #endif
 	d_step { covered = false; head = i + 1 };
 	do
-	:: head && !covered -> head--; head_covers()
+	:: head && !covered -> head--; head_covers(by)
 	:: else -> break
 	od;
 	if
