@@ -20,10 +20,11 @@
 #define SEEDS		20U
 #define RANDOM_OPS	20000U
 
-enum what { SINGLES, PAIRS, PAIRS_KILLED, TRIPLES, RANDOM, WHATS };
+enum what { SINGLES, PAIRS, PAIRS_KILLED, TRIPLES, RANDOM, HAZARDS, WHATS };
 
 static const char *const what_name[WHATS] = {
 	"single operations", "pairs", "pairs, killed", "triples", "random operations",
+	"hazards",
 };
 
 static struct {
@@ -90,13 +91,18 @@ static void shard_do(enum what what, u32 n)
 		if (start->use != HEAP_SLOW)
 			triples(start, entry[n % entry_cnt]);
 		break;
+	case HAZARDS:
+		case_hazards();
+		break;
 	default:
 		heap_random(n + 1, RANDOM_OPS);
 	}
 }
 
 /* The longest first, so that all workers end at about the same time. */
-static const enum what order[WHATS] = { RANDOM, SINGLES, PAIRS_KILLED, PAIRS, TRIPLES };
+static const enum what order[WHATS] = {
+	HAZARDS, RANDOM, SINGLES, PAIRS_KILLED, PAIRS, TRIPLES,
+};
 
 static void shard_run(u32 shard)
 {
@@ -198,6 +204,7 @@ u32 prove_heap(u64 *hits, u32 site_cnt, struct power_count *sum, u64 *least)
 	shards_of[PAIRS_KILLED] = shards_of[SINGLES];
 	shards_of[TRIPLES] = heap_start_cnt * entry_cnt;
 	shards_of[RANDOM] = SEEDS;
+	shards_of[HAZARDS] = 1;
 	for (i = 0; i < WHATS; i++)
 		shards += shards_of[i];
 	left = workers_run(workers_cpus(), shards, shard_run, worker_end);
