@@ -470,12 +470,21 @@ TEST_F(recover, sequence_holes)
 /* Sequences begin with 1: a slot that is whole and says 0 was never written so. */
 TEST_F(recover, sequence_0)
 {
-	core_log_line(&self->p, pobj_geom_slot(self->g, 0, 5), NULL, 0, 0, 0, core_tag(0, NOP));
-	EXPECT_TRUE(ends(self, -EUCLEAN));
-	EXPECT_EQ(POBJ_DIAG_LANE_SEQ, self->f.diag);
-	core_nops(&self->p, 0, 3);
-	EXPECT_TRUE(ends(self, -EUCLEAN));
-	EXPECT_EQ(POBJ_DIAG_LANE_SEQ, self->f.diag);
+	u64 slot;
+
+	for (slot = 0; slot < POBJ_M_SLOT_CNT; slot++) {
+		core_pool_free(&self->p);
+		core_pool_make(&self->p, BYTES, 8, 2, 2);
+		core_log_line(&self->p, pobj_geom_slot(self->g, 0, slot), NULL, 0, 0, 0,
+			      core_tag(0, NOP));
+		EXPECT_TRUE(ends(self, -EUCLEAN));
+		EXPECT_EQ(POBJ_DIAG_LANE_SEQ, self->f.diag);
+		if (slot && slot <= 3)
+			continue;
+		core_nops(&self->p, 0, 3);
+		EXPECT_TRUE(ends(self, -EUCLEAN));
+		EXPECT_EQ(POBJ_DIAG_LANE_SEQ, self->f.diag);
+	}
 }
 
 /* A NOP may name the line of a page. One that is none is not flushed, wherever it would lie. */

@@ -427,6 +427,9 @@ TEST_F(super, unreadable_once)
 			EXPECT_EQ(n, s->bad_copies);
 	}
 	core_read_fail_once = 0;
+	memset(s, 0xff, sizeof(*s));
+	EXPECT_EQ(0, pobj_super_load(&self->p.m, s, NULL));
+	EXPECT_EQ(0, s->bad_copies);
 	free(s);
 }
 
