@@ -53,7 +53,7 @@ STORE = re.compile(r"pobj_store(?:64|_\w+)\(|step_make\(|steps_make\(|lane_retir
                    r"|object_settle\(")
 ORDER = re.compile(r"\b__ATOMIC_(?:RELEASE|ACQUIRE|ACQ_REL|SEQ_CST)\b|"
                    r"\bmemory_order_(?:release|acquire|acq_rel|seq_cst)\b")
-CALL_0 = re.compile(FENCE)
+WEAK = re.compile(r"!?pobj_weak\(")
 
 
 class Point:
@@ -86,6 +86,9 @@ class _File:
         return out.replace("\0", "")
 
     def add(self, cls, func, start, end, before, after, text=None):
+        # Rules that test builds weaken: no code of the library.
+        if WEAK.match(self.masked, start) or func.name.endswith("_weakly"):
+            return
         p = Point(cls, self.path, func.name, text or self.clean(start, end), self.line(start))
         self.edits.append((start, end, before, after, [p]))
 
@@ -133,7 +136,12 @@ def _guards(f, func):
 def _operands(f, func, start, end):
     for operator, before, after in (("||", "((", ") && !MUTANT({n}))"), ("&&", "((",
                                                                           ") || MUTANT({n}))")):
-        for a, b in source.operands(f.masked, start, end, operator):
+        chain = source.operands(f.masked, start, end, operator)
+        # What is asked only where a rule is weakened.
+        if operator == "&&" and any(f.masked[a:b].lstrip().startswith("pobj_weak(")
+                                    for a, b in chain):
+            continue
+        for a, b in chain:
             while f.masked[a].isspace():
                 a += 1
             f.add("operand", func, a, b, before, after)
