@@ -8,7 +8,8 @@
  *	SCHED_SECONDS=n		how long the searches go on that have no end in reach (600)
  *	SCHED_WORKERS=n		processes that search (one for each CPU)
  *
- *	kill FIRST SECOND PREEMPTS KILLS [SEED]		one pair only, and tell more
+ *	kill FIRST SECOND PREEMPTS KILLS [BUG]	one pair only, and tell more; SCHED_TRACE=1: each
+ *						access; SCHED_RANDOM=seed SCHED_SECONDS=n
  */
 #include <stdio.h>
 #include <sys/mman.h>
@@ -236,6 +237,8 @@ static int one_pair(char **argv, const char *seed)
 	const double began = seconds_now(CLOCK_PROCESS_CPUTIME_ID);
 	const struct sched_bounds bounds = {
 		.preempts = (u32)atoi(argv[3]), .kills = (u32)atoi(argv[4]),
+		.random = number_of("SCHED_RANDOM", 0),
+		.seconds = number_of("SCHED_SECONDS", 0),
 	};
 	struct sched_count c = { .executions = 0 };
 	double s;

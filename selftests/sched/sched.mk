@@ -8,7 +8,9 @@
 
 sched-programs := $(call programs,sched)
 sched-flags := -O1 -g -DPOBJ_TRACE -I$(O)/sched/include
-sched-hooks := -fsanitize=thread --param tsan-instrument-func-entry-exit=0
+# Not as built-ins: those of few bytes would become stores without hooks.
+sched-hooks := -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
+	-fno-builtin-memset -fno-builtin-memcpy -fno-builtin-memmove
 sched-rename := --redefine-sym memcpy=sched_memcpy --redefine-sym memset=sched_memset \
 	--redefine-sym memmove=sched_memmove --globalize-symbol=pobj_seats --redefine-sym seats=pobj_seats
 sched-wraps := malloc calloc realloc free pobj_file_lock fcntl nanosleep usleep clock_gettime \

@@ -639,9 +639,9 @@ const struct kind kinds[] = {
 	{ .name = "alloc_free_large", .prologue = with_64, .run = put_drop_large, .entry = true,
 	  .pages = LARGE_PAGES, .item = { MAKES(0, 0, LARGE), FREES(1, 0) } },
 
-	{ .name = "alloc_vast", .prologue = with_64, .run = put_vast, .pages = VAST_PAGES,
+	{ .name = "alloc_vast", .prologue = with_64, .run = put_vast, .pages = 2 * VAST_PAGES,
 	  .item = { MAKES(0, 0, VAST) } },
-	{ .name = "free_vast", .prologue = put_vast, .run = drop_it, .pages = VAST_PAGES,
+	{ .name = "free_vast", .prologue = put_vast, .run = drop_it, .pages = 2 * VAST_PAGES,
 	  .item = { FREES(0, 0) } },
 
 	{ .name = "realloc_up", .prologue = with_two, .run = resize_256, .entry = true,

@@ -96,7 +96,8 @@ const struct seed seeds[] = {
 	{ { "reservations that nobody sees", no_reserved, NULL, NULL },
 	  "reserve_alloc_publish", "alloc_small" },
 	{ { "state by plain stores", NULL, NULL, is_state_f }, "free_unowned", "free_unowned" },
-	{ { "owned bits by plain stores", NULL, NULL, split_owned }, "alloc_adopts", "alloc_adopts" },
+	{ { "owned bits by plain stores", NULL, NULL, split_owned },
+	  "alloc_adopts", "alloc_adopts" },
 	{ { "hints by plain stores", NULL, NULL, split_room }, "alloc_adopts", "alloc_adopts" },
 };
 

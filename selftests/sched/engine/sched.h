@@ -94,6 +94,9 @@ void sched_world_clear(void);
 void sched_world_keep(void);
 void sched_world_restore(void);
 
+/* After that: is all as it was? If not, something was stored without a hook. */
+bool sched_world_is_kept(void);
+
 /* Whoever stores without hooks tells before or after. Any address. */
 void sched_dirty(const void *p, u64 len);
 

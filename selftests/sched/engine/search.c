@@ -24,6 +24,7 @@
 #define REAPS_MAX	4U		/* attempts at those who are dead */
 #define TRAIL_MAX	65536U
 #define EVENTS		64U
+#define CHECK_EACH	512U		/* executions, before one that begins with a check of memory */
 
 enum { NOBODY = SCHED_PROCS };
 
@@ -688,6 +689,10 @@ static void execution_begin(void)
 	u32 p, i;
 
 	sched_world_restore();
+	if (!(count->executions % CHECK_EACH) && !sched_world_is_kept()) {
+		printf("Bail out! a store that no hook saw\n");
+		exit(1);
+	}
 	sched_calls_reset();
 	if (sched_memory->begin)
 		sched_memory->begin();
@@ -849,7 +854,9 @@ static void execute(void)
 	tracing = true;
 	execution_begin();
 	in_execution = true;
-	execution_judge();
+	states_forget(&ends);
+	bad = execution_judge();
+	printf("#   once more: %s\n", bad ? bad : "nothing is wrong");
 	in_execution = false;
 	tracing = false;
 	target = SCHED_PROCS;
@@ -917,6 +924,10 @@ void sched_explore(const struct sched_case *c, const struct sched_bounds *b,
 	} while (whole && learned && !b->random);
 	count->complete = whole;
 	sched_world_restore();
+	if (!sched_world_is_kept()) {
+		printf("Bail out! a store that no hook saw\n");
+		exit(1);
+	}
 	sched_calls_reset();
 	memcpy(proc, proc_kept, sizeof(proc));
 }

@@ -116,6 +116,18 @@ void sched_world_restore(void)
 	memcpy(arena_next, arena_kept, sizeof(arena_kept));
 }
 
+bool sched_world_is_kept(void)
+{
+	u32 i, line;
+
+	for (i = 0; i < used_cnt; i++) {
+		line = used_list[i];
+		if (memcmp(line_at(line), kept + (u64)line * SCHED_LINE, SCHED_LINE))
+			return false;
+	}
+	return true;
+}
+
 void sched_world_clear(void)
 {
 	u32 i;
