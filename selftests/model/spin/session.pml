@@ -12,6 +12,9 @@
  * in finds all reaped that died before he came; nothing is left at last, once all are gone and
  * another one opens the pool.
  *
+ * The first byte (judging[]) is what lib/session.c lacks: it is modelled by BUG_2, and lets a process
+ * in while the slot of one that died before is locked to be reaped and not marked yet.
+ *
  * Seeded: BUG_1 the word is read before the locks are there; BUG_2 there is no first byte: whoever
  * does not get the lock cannot tell a session that lives from one that is about to be reaped;
  * BUG_3 nobody waits for those who reap elsewhere; BUG_4 the word is 0 before the session is reaped;
