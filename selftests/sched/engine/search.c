@@ -24,7 +24,7 @@
 #define REAPS_MAX	4U		/* attempts at those who are dead */
 #define TRAIL_MAX	65536U
 #define EVENTS		64U
-#define CHECK_EACH	512U		/* executions, before one that begins with a check of memory */
+#define CHECK_EACH	512U		/* executions: then memory is checked, too */
 
 enum { NOBODY = SCHED_PROCS };
 
