@@ -275,6 +275,11 @@ static void survive(u32 self)
 		return;
 	}
 	others_close(self);
+	/* One that had an operation may have reservations, and keep their slabs. */
+	if (self != SCHED_REAPER) {
+		pool_close(self);
+		pool_open(self);
+	}
 	if (!audit_is_clean("when others have closed"))
 		return;
 	if (audit_fill(pop_of(self), SMALL, TYPE, text) < 0) {
