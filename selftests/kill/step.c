@@ -551,8 +551,18 @@ static uint64_t number(const char *name, uint64_t otherwise)
 #define ROOM_SIZE	1000		/* of the objects that the pool is filled with */
 #define ROOM_IN_PAGE	4U
 
+/* POBJ_KILL_ONLY=alloc_small: no other test. */
+static bool is_named(const struct __test_metadata *_metadata)
+{
+	const char *only = getenv("POBJ_KILL_ONLY");
+
+	return !only || !strcmp(only, _metadata->name);
+}
+
 FIXTURE_SETUP(step)
 {
+	if (!is_named(_metadata))
+		return;
 	if (variant->force)
 		setenv("PMEM_IS_PMEM_FORCE", variant->force, 1);
 	memset(&tally, 0, sizeof(tally));
@@ -579,7 +589,8 @@ FIXTURE_SETUP(step)
 
 FIXTURE_TEARDOWN(step)
 {
-	files_remove();
+	if (is_named(_metadata))
+		files_remove();
 }
 
 static const char *where(void)
@@ -838,13 +849,11 @@ static void room_test(struct __test_metadata *_metadata)
 	pmemobj_close(me.pop);
 }
 
-/* POBJ_KILL_ONLY=alloc_small: no other test. */
 static bool is_wanted(const struct __test_metadata *_metadata)
 {
 	static struct score_row unscored;
-	const char *only = getenv("POBJ_KILL_ONLY");
 
-	if (only ? strcmp(only, _metadata->name) : score && !tally.every)
+	if (!is_named(_metadata) || (!getenv("POBJ_KILL_ONLY") && score && !tally.every))
 		return false;
 	if (tally.every)
 		tally.row = score ? score_row(_metadata->name) : &unscored;

@@ -11,12 +11,13 @@
 #include "lib/heap.h"
 #include "lib/session.h"
 
-/* An audit at work. @cover: by page, spans that cover it. */
+/* An audit at work. @cover: by page, spans that cover it; @larges: by lane, large ones it owns. */
 struct work {
 	struct pobj_pool *p;
 	struct pobj_heap *h;
 	struct audit *a;
 	unsigned char *cover;
+	u32 *larges;
 };
 
 static void __attribute__((format(printf, 2, 3))) wrong(struct work *w, const char *format, ...)
@@ -136,6 +137,15 @@ static void cover(struct work *w, u64 page, u64 pages)
 		w->cover[page] += w->cover[page] < 2;
 }
 
+/* Does the lane know that it owns the slab? Of lanes of other processes only they can tell. */
+static bool owner_knows(const struct work *w, u64 page, u64 owner)
+{
+	const struct pobj_tlane *tl = w->h->by_lane[owner - 1];
+	const u64 slot = side_load(&w->h->pages[page].slot);
+
+	return !tl || (slot < tl->slab_cnt && tl->slab[slot] && tl->slab[slot]->page == page);
+}
+
 static void audit_owner(struct work *w, u64 page, const struct pobj_line *l)
 {
 	const u64 owner = side_load(&w->h->pages[page].owner);
@@ -152,11 +162,29 @@ static void audit_owner(struct work *w, u64 page, const struct pobj_line *l)
 	if (owner > w->h->g->lane_cnt || !side_load(&w->h->lanes[owner - 1].session))
 		wrong(w, "page %llu: owned by lane %llu, which nobody has",
 		      (unsigned long long)page, (unsigned long long)owner - 1);
-	if (!line_is_head(l))
+	if (!line_is_head(l)) {
 		cover(w, page, side_load(&w->h->pages[page].slot));
-	else if (l->kind != POBJ_M_SLAB)
+		w->larges[owner <= w->h->g->lane_cnt ? owner - 1 : 0]++;
+	} else if (l->kind != POBJ_M_SLAB) {
 		wrong(w, "page %llu: owned, and kind %u begins there", (unsigned long long)page,
 		      l->kind);
+	} else if (owner <= w->h->g->lane_cnt && !owner_knows(w, page, owner)) {
+		wrong(w, "page %llu: a slab owned by lane %llu, which does not know",
+		      (unsigned long long)page, (unsigned long long)owner - 1);
+	}
+}
+
+static void audit_larges(struct work *w)
+{
+	const struct pobj_tlane *tl;
+	u32 lane;
+
+	for (lane = 0; lane < w->h->g->lane_cnt; lane++) {
+		tl = w->h->by_lane[lane];
+		if (tl && tl->larges != w->larges[lane])
+			wrong(w, "lane %u: owns %u large spans, and counts %u", lane,
+			      w->larges[lane], tl->larges);
+	}
 }
 
 static void audit_reserved(struct work *w, u64 page, const struct pobj_line *l)
@@ -311,7 +339,8 @@ unsigned int audit_pool(PMEMobjpool *pop, struct audit *a)
 
 	memset(a, 0, sizeof(*a));
 	w.cover = calloc(1, w.h->g->page_cnt);
-	if (!w.cover)
+	w.larges = calloc(w.h->g->lane_cnt, sizeof(*w.larges));
+	if (!w.cover || !w.larges)
 		abort();
 	audit_sessions(&w);
 	for (lane = 0; lane < w.h->g->lane_cnt; lane++)
@@ -319,7 +348,9 @@ unsigned int audit_pool(PMEMobjpool *pop, struct audit *a)
 	audit_lines(&w);
 	audit_rings(&w);
 	audit_map(&w);
+	audit_larges(&w);
 	pobj_check_pool(&w.h->media, &w.p->super, &census, medium_found, &w);
+	free(w.larges);
 	free(w.cover);
 	return a->violations;
 }

@@ -43,7 +43,8 @@ struct audit {
  *     that is owned and has no line; or a large one in the ring of a lane. Never two. Else it is
  *     marked free, or its group in doubt. A group whose map is not built has no owned span.
  * Q2. (V2) The owned bit of a page is set if its owner word is; that is a lane of a session, and at
- *     the page a slab, or a span without a line, begins.
+ *     the page a slab, or a span without a line, begins. A lane of this process knows each slab
+ *     that it owns, and how many of the others.
  * Q3. (V9) No lane has an intent or holds; one without a session has no ring, owns nothing, and in
  *     its log no entry is live but NOPs.
  * Q4. (V5) A session that has a lane has a slot; the process of a slot with a session lives.
