@@ -11,16 +11,22 @@
  *	word	lock
  *	0	free	nobody
  *	0	held	a session that begins or ends, or a look by somebody who comes late
- *	n	held	session n lives; or its slot is being reaped
+ *	n	held	session n lives
  *	n	free	session n is dead
  *
- *	begin	lock; reap whom the word names; store the word; reap all other dead; wait
- *		until those that others are reaping (REAPING in the word) are reaped
+ * That is true for whoever has the slot's other byte, which is the judge's: it is locked before the
+ * first one, by who begins until his word is there, and by who reaps until all is done. Without it a
+ * word n whose lock is held could as well be that of a dead session that is about to be reaped.
+ *
+ *	begin	judge; lock; reap whom the word names; store the word; judge no more; reap all
+ *		other dead; wait until those that others judge are judged
  *	end	the word to 0 (but after a failed write: then it is dead); unlock
- *	reap	word is not 0, lock succeeds, word is still not 0: reap; the word to 0; unlock
+ *	reap	word is not 0, judge, lock succeeds, word is still not 0: reap; the word to 0; unlock
+ *		both
  *
  * Only who holds the lock stores the word. A kill between any two steps leaves one of the four
  * states: a reaper that is killed leaves "dead" behind, and the next one reaps the session again.
+ * (selftests/model/spin/session.pml goes through all of it.)
  *
  * Whoever opens a pool may know that others died, and go on where they stopped. So what they left
  * is settled before he is let in: settled later, it would undo what he did since.
@@ -43,7 +49,7 @@
 #include "lib/session.h"
 #include "lib/sidecar.h"
 
-#define REAPING		(1ULL << 63)
+#define LOCK_JUDGE	(1ULL << 62)	/* from the byte of a slot to that of its judge */
 #define PATIENCE_MS	10000
 
 static u64 *slot_words(const struct pobj_pool *p)
@@ -65,10 +71,10 @@ static void slot_set(u64 *word, u64 session)
 	__atomic_store_n(word, session, __ATOMIC_RELEASE);
 }
 
-/* 1: the slot is ours, 0: another process has it, or -errno. Never waits. */
-static int slot_lock(const struct pobj_pool *p, u32 slot)
+/* 1: the byte is ours, 0: another process has it, or -errno. Never waits. */
+static int byte_lock(const struct pobj_pool *p, u64 byte, u32 slot)
 {
-	int err = pobj_file_lock(p->lock_fd, p->lock_cmd, F_WRLCK, p->lock_base + slot);
+	int err = pobj_file_lock(p->lock_fd, p->lock_cmd, F_WRLCK, byte);
 
 	if (err == -EAGAIN || err == -EACCES)
 		return 0;
@@ -77,41 +83,63 @@ static int slot_lock(const struct pobj_pool *p, u32 slot)
 	return 1;
 }
 
+static int slot_lock(const struct pobj_pool *p, u32 slot)
+{
+	return byte_lock(p, p->lock_base + slot, slot);
+}
+
 static void slot_unlock(const struct pobj_pool *p, u32 slot)
 {
 	pobj_file_lock(p->lock_fd, p->lock_cmd, F_UNLCK, p->lock_base + slot);
 }
 
+static int judge_lock(const struct pobj_pool *p, u32 slot)
+{
+	return byte_lock(p, LOCK_JUDGE + p->lock_base + slot, slot);
+}
+
+static void judge_unlock(const struct pobj_pool *p, u32 slot)
+{
+	pobj_file_lock(p->lock_fd, p->lock_cmd, F_UNLCK, LOCK_JUDGE + p->lock_base + slot);
+}
+
 /* ---- the dead ---------------------------------------------------------------------------- */
 
-/* With the slot's lock: reap the session that the word names. 1, 0: there is none, or -errno. */
+/* With both locks of the slot: reap whom the word names. 1, 0: there is nobody, or -errno. */
 static int word_reap(struct pobj_pool *p, u64 *word)
 {
 	/* Read now that nobody else stores it: it may have ended, or been reaped. */
-	const u64 dead = slot_get(word) & ~REAPING;
+	const u64 dead = slot_get(word);
 	int err;
 
 	if (!dead)
 		return 0;
-	slot_set(word, dead | REAPING);
 	err = pobj_reap_session(p, dead);
-	slot_set(word, err ? dead : 0);
+	if (!err)
+		slot_set(word, 0);
 	return err ? err : 1;
 }
 
-/* 1: reaped a session, 0: it lives, or somebody else was quicker; or -errno. */
-static int slot_reap(struct pobj_pool *p, u32 slot, u64 *word)
+/* 1: reaped a session, 0: it lives, or another process judges it (then *busy); or -errno. */
+static int slot_reap(struct pobj_pool *p, u32 slot, u64 *word, bool *busy)
 {
-	int ret = slot_lock(p, slot);
+	int ret = judge_lock(p, slot);
 
+	if (!ret)
+		*busy = true;
 	if (ret <= 0)
 		return ret;
-	ret = word_reap(p, word);
-	slot_unlock(p, slot);
+	ret = slot_lock(p, slot);
+	if (ret > 0) {
+		ret = word_reap(p, word);
+		slot_unlock(p, slot);
+	}
+	judge_unlock(p, slot);
 	return ret;
 }
 
-int pobj_session_reap(struct pobj_pool *p)
+/* As pobj_session_reap(); *busy: others judge some. */
+static int dead_reap(struct pobj_pool *p, bool *busy)
 {
 	u64 *words = slot_words(p);
 	int ret, err = 0, reaped = 0;
@@ -124,7 +152,7 @@ int pobj_session_reap(struct pobj_pool *p)
 	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
 		if (i == p->slot || !slot_get(&words[i]))
 			continue;
-		ret = slot_reap(p, i, &words[i]);
+		ret = slot_reap(p, i, &words[i], busy);
 		if (ret < 0)
 			err = ret;	/* others may be reaped all the same */
 		else
@@ -134,13 +162,20 @@ int pobj_session_reap(struct pobj_pool *p)
 	return err ? err : reaped;
 }
 
+int pobj_session_reap(struct pobj_pool *p)
+{
+	bool busy;
+
+	return dead_reap(p, &busy);
+}
+
 bool pobj_session_lives(struct pobj_pool *p, u64 session)
 {
 	const u64 *words = slot_words(p);
 	u32 i;
 
 	for (i = 0; session && i < POBJ_SESSION_SLOTS; i++) {
-		if ((slot_get(&words[i]) & ~REAPING) == session)
+		if (slot_get(&words[i]) == session)
 			return true;
 	}
 	return false;
@@ -152,18 +187,15 @@ bool pobj_session_lives(struct pobj_pool *p, u64 session)
 static int dead_settle(struct pobj_pool *p)
 {
 	const struct timespec nap = { .tv_nsec = 1000000 };
-	const u64 *words = slot_words(p);
-	u32 i, ms;
+	bool busy;
+	u32 ms;
 	int ret;
 
 	for (ms = 0; ms < PATIENCE_MS; ms++) {
-		ret = pobj_session_reap(p);
-		if (ret < 0)
-			return ret;
-		for (i = 0; i < POBJ_SESSION_SLOTS && !(slot_get(&words[i]) & REAPING); i++)
-			;
-		if (i == POBJ_SESSION_SLOTS)
-			return 0;
+		busy = false;
+		ret = dead_reap(p, &busy);
+		if (ret < 0 || !busy)
+			return ret < 0 ? ret : 0;
 		nanosleep(&nap, NULL);
 	}
 	return pobj_err(-EBUSY,
@@ -171,28 +203,38 @@ static int dead_settle(struct pobj_pool *p)
 			p->path);
 }
 
-/* Take a slot; its last session is reaped, if it died. */
+/* With the judge's byte. 1: the slot is ours, its last session is reaped if it died; 0; or -errno. */
+static int slot_begin(struct pobj_pool *p, u32 slot)
+{
+	u64 *word = &slot_words(p)[slot];
+	int ret = slot_lock(p, slot);
+
+	if (ret <= 0)
+		return ret;
+	ret = word_reap(p, word);
+	if (ret < 0) {
+		slot_unlock(p, slot);
+		return ret;
+	}
+	p->slot = slot;
+	p->session = __atomic_add_fetch(&p->sidecar->sessions, 1, __ATOMIC_RELAXED);
+	slot_set(word, p->session);
+	return 1;
+}
+
 static int slot_take(struct pobj_pool *p)
 {
-	u64 *words = slot_words(p);
 	int ret;
 	u32 i;
 
 	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
-		ret = slot_lock(p, i);
-		if (ret < 0)
-			return ret;
-		if (!ret)
-			continue;
-		ret = word_reap(p, &words[i]);
-		if (ret < 0) {
-			slot_unlock(p, i);
-			return ret;
+		ret = judge_lock(p, i);
+		if (ret > 0) {
+			ret = slot_begin(p, i);
+			judge_unlock(p, i);
 		}
-		p->slot = i;
-		p->session = __atomic_add_fetch(&p->sidecar->sessions, 1, __ATOMIC_RELAXED);
-		slot_set(&words[i], p->session);
-		return 0;
+		if (ret)
+			return ret < 0 ? ret : 0;
 	}
 	return pobj_err(-EUSERS, "%s: %u processes have the pool open, no more can", p->path,
 			POBJ_SESSION_SLOTS);

@@ -51,6 +51,7 @@ struct stage {
 	int go_on;
 	int wrong;			/* no word named who was reaped, or a wait was in vain */
 	int lock_wait;			/* who wants the lock of this slot, + 1, waits before */
+	int lock_rest;			/* who got it waits behind */
 	int locks;			/* slots locked, less those unlocked (but not by a kill) */
 	int lock_calls;
 	int lock_fails;			/* errno of locking a slot, else 0 */
@@ -95,15 +96,13 @@ static int slots_in_use(const struct pobj_pool *p)
 	return cnt;
 }
 
-#define REAPING		(1ULL << 63)	/* in a slot's word */
-
 static int slot_of(const struct pobj_pool *p, uint64_t session)
 {
 	const uint64_t *words = words_of(p);
 	unsigned int i;
 
 	for (i = 0; i < POBJ_SESSION_SLOTS; i++) {
-		if ((words[i] & ~REAPING) == session)
+		if (words[i] == session)
 			return (int)i;
 	}
 	return -1;
@@ -128,6 +127,19 @@ int __wrap_pobj_reap_session(struct pobj_pool *p, u64 session)
 	return 0;
 }
 
+static void wait_to_go_on(void)
+{
+	ADD(stage->inside);
+	if (!SOON(GET(stage->go_on)))
+		ADD(stage->wrong);
+}
+
+/* Is it the lock of the slot @wanted - 1? That of its judge is far away. */
+static bool lock_is(uint64_t byte, int wanted)
+{
+	return !(byte >> 62) && (int)(byte % POBJ_SESSION_SLOTS) + 1 == wanted;
+}
+
 /* Before lib/file.c, for calls from lib/session.c. */
 int __real_pobj_file_lock(int fd, int cmd, short type, u64 byte);
 int __wrap_pobj_file_lock(int fd, int cmd, short type, u64 byte);
@@ -138,12 +150,11 @@ int __wrap_pobj_file_lock(int fd, int cmd, short type, u64 byte)
 	ADD(stage->lock_calls);
 	if (type == F_WRLCK && GET(stage->lock_fails))
 		return -GET(stage->lock_fails);
-	if (type == F_WRLCK && (int)(byte % POBJ_SESSION_SLOTS) + 1 == GET(stage->lock_wait)) {
-		ADD(stage->inside);
-		if (!SOON(GET(stage->go_on)))
-			ADD(stage->wrong);
-	}
+	if (type == F_WRLCK && lock_is(byte, GET(stage->lock_wait)))
+		wait_to_go_on();
 	err = __real_pobj_file_lock(fd, cmd, type, byte);
+	if (!err && type == F_WRLCK && lock_is(byte, GET(stage->lock_rest)))
+		wait_to_go_on();
 	if (!err)
 		__atomic_add_fetch(&stage->locks, type == F_UNLCK ? -1 : 1, __ATOMIC_SEQ_CST);
 	return err;
@@ -556,7 +567,7 @@ TEST_F(session, opener_waits_for_a_reaper)
 	SET(stage->hook, WAIT);
 	tell(2, REAP, 0);
 	ASSERT_TRUE(SOON(GET(stage->inside) == 1));
-	EXPECT_EQ(dead | REAPING, self->words[2]);
+	EXPECT_EQ(dead, self->words[2]);
 	tell(1, OPEN, 0);
 	usleep(50000);
 	EXPECT_TRUE(pobj_session_lives(self->p, dead));
@@ -566,6 +577,32 @@ TEST_F(session, opener_waits_for_a_reaper)
 	EXPECT_EQ(0, answer(1));
 	EXPECT_FALSE(pobj_session_lives(self->p, dead));
 	EXPECT_EQ(1, stage->reaps[dead]);
+}
+
+/*
+ * The same when the reaper has the lock and has not begun: the word looks like that of a session
+ * that lives.
+ */
+TEST_F(session, opener_waits_for_a_judge)
+{
+	uint64_t dead;
+
+	OPEN_CREW(3);
+	dead = stage->session[1];
+	lose(1);
+	SET(stage->lock_rest, stage->slot[1] + 1);
+	tell(2, REAP, 0);
+	ASSERT_TRUE(SOON(GET(stage->inside) == 1));
+	SET(stage->lock_rest, 0);
+	tell(1, OPEN, 0);
+	usleep(50000);
+	EXPECT_TRUE(pobj_session_lives(self->p, dead));
+	EXPECT_EQ(OPEN, GET(stage->order[1]));
+	SET(stage->go_on, 1);
+	EXPECT_EQ(1, answer(2));
+	EXPECT_EQ(0, answer(1));
+	EXPECT_EQ(1, stage->reaps[dead]);
+	EXPECT_FALSE(pobj_session_lives(self->p, dead));
 }
 
 /* Who opens takes the lowest slot that is free: a dead one's, whom it reaps. */
@@ -582,7 +619,7 @@ TEST_F(session, opener_reaps_whose_slot_it_takes)
 	tell(0, OPEN, 0);
 	ASSERT_TRUE(SOON(GET(stage->inside) == 1));
 	/* It is at work for the dead, under the dead's number. */
-	EXPECT_EQ(dead | REAPING, self->words[stage->slot[0]]);
+	EXPECT_EQ(dead, self->words[stage->slot[0]]);
 	SET(stage->hook, COUNT);
 	SET(stage->hook_session, 0);
 	EXPECT_EQ(1, pobj_session_reap(self->p));

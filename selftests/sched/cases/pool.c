@@ -90,7 +90,7 @@ bool pool_reaped(void)
 		const u64 session = sched_handle(p)->session;
 
 		for (i = 0; (sched_dead() >> p & 1) && session && i < POBJ_SESSION_SLOTS; i++) {
-			if ((words[i] & ~(1ULL << 63)) == session)
+			if (words[i] == session)
 				return false;
 		}
 	}

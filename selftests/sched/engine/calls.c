@@ -145,8 +145,15 @@ static void sync_all(void)
 		sched_memory->sync();
 }
 
-int __wrap_pobj_file_lock(int fd, int cmd, short type, u64 off)
+/* Bytes of slots, and those of their judges (lib/session.c), which are far away. */
+static u64 lock_index(u64 byte)
 {
+	return byte >> 62 ? LOCKS / 2 + (byte & ((1ULL << 62) - 1)) : byte;
+}
+
+int __wrap_pobj_file_lock(int fd, int cmd, short type, u64 byte)
+{
+	const u64 off = lock_index(byte);
 	u32 *l = &now.lock[off];
 
 	(void)fd;
