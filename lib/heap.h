@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The heap of an open pool, as this process works on it. What processes share is in the pool and in
- * the sidecar (lib/core/side.h has the rules V1 to V9); what stands here is private, and
+ * the sidecar (lib/core/side.h has the rules V1 to V10); what stands here is private, and
  * can be lost at any instruction: it is rebuilt from the shared state.
  *
  * From a request down: alloc.c, action.c, list.c (what the caller asks for) -> slab.c,
@@ -250,7 +250,7 @@ struct pobj_tlane {
  * @media: as the pool's, but reads are plain loads
  * @g: geometry
  * @side: areas of the sidecar; @sessions, @lanes, @holds, @groups, @pages: where they are mapped
- * @lanes_used: in its head: lanes that were ever taken, + 1
+ * @lanes_used: in its head: lanes that were ever taken, + 1; @reaps: see V10
  * @group_cnt: groups of pages
  * @lines, @data_off, @page_shift, @data_bytes: of @g, where they are at hand
  * @classes: size classes; @class_max: size of the largest that this pool has
@@ -267,6 +267,7 @@ struct pobj_heap {
 	struct pobj_side_group *groups;
 	struct pobj_side_page *pages;
 	u64 *lanes_used;
+	u64 *reaps;
 	u64 group_cnt;
 	struct pobj_m_line *lines;
 	u64 data_off;

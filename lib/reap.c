@@ -13,7 +13,7 @@
  *	3. what it was giving or taking, its ring and holds: pages that nothing covers are free
  *	4. its reservations and slabs
  *	5. the lane itself
- * Until step 3 its ring keeps what it freed out of other hands.
+ * Until step 3 its ring keeps what it freed out of other hands; before that it counts (V10).
  *
  * What the dead were changing (destinations of their last operations, objects these name) is
  * nobody's until then. Who shares data shares a lock, and a lock is handed on after the reaping
@@ -164,6 +164,8 @@ int pobj_reap_session(struct pobj_pool *p, u64 session)
 		if (pobj_side_load(&lane[i].session) == session)
 			err = lane_recover(p, i);
 	}
+	if (!err)
+		__atomic_add_fetch(p->heap->reaps, 1, __ATOMIC_SEQ_CST);	/* V10 */
 	for (i = 1; i < lanes && !err; i++) {
 		if (pobj_side_load(&lane[i].session) != session)
 			continue;

@@ -18,6 +18,7 @@
  * @run_id: number of this sidecar, never 0: a new one begins when nobody has the pool open
  * @sessions: sessions begun so far
  * @lanes_used: lanes that were ever taken, + 1
+ * @reaps: how often a reaper was done with the logs of a dead session (rule V10)
  * @lock_session: session that holds @pool_lock, 0 while it holds nothing that matters
  * @pool_lock: serialises making and growing the root
  *
@@ -33,7 +34,8 @@ struct pobj_sidecar {
 	u64 sessions;
 	u64 lanes_used;
 	u64 lock_session;
-	u64 reserved[4];
+	u64 reaps;
+	u64 reserved[3];
 	union {
 		pthread_mutex_t pool_lock;
 		u64 pool_lock_line[8];	/* a line of its own */

@@ -218,15 +218,20 @@ static void detached_give_up(struct pobj_tlane *tl)
 /* Which objects may the lane hand out? In the order of V4. False: none. */
 static bool slab_refill(struct pobj_tlane *tl, struct pobj_slab *s)
 {
-	u64 avail[POBJ_M_SLAB_PAIRS];
+	const u64 *count = tl->p->heap->reaps;
+	u64 avail[POBJ_M_SLAB_PAIRS], reaps;
 	u32 w;
 
-	for (w = 0; w < POBJ_M_SLAB_PAIRS; w++)
-		avail[w] = pobj_pair_valid(s->cnt, w) & ~pair_reserved(s->side, w) & ~s->taken[w];
-	for (w = 0; w < POBJ_M_SLAB_PAIRS; w++)
-		avail[w] &= ~pobj_pair_state(s->line, w);
-	if (avail[0] | avail[1] | avail[2])
-		pobj_quarantine_mask(tl->p->heap, s->page, avail, tl);
+	do {
+		reaps = pobj_side_load(count);				/* V10 */
+		for (w = 0; w < POBJ_M_SLAB_PAIRS; w++)
+			avail[w] = pobj_pair_valid(s->cnt, w) & ~pair_reserved(s->side, w) &
+				   ~s->taken[w];
+		for (w = 0; w < POBJ_M_SLAB_PAIRS; w++)
+			avail[w] &= ~pobj_pair_state(s->line, w);
+		if (avail[0] | avail[1] | avail[2])
+			pobj_quarantine_mask(tl->p->heap, s->page, avail, tl);
+	} while (pobj_side_load(count) != reaps);
 	memcpy(s->avail, avail, sizeof(avail));
 	return avail[0] | avail[1] | avail[2];
 }
@@ -446,10 +451,8 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 
 /* ---- dissolving -------------------------------------------------------------------------- */
 
-/* Is the slab, which this lane owns, free of everything (V6)? */
-static bool slab_dissolvable(struct pobj_tlane *tl, u64 page, const struct pobj_seen *s)
+static bool slab_nothing_left(struct pobj_heap *h, u64 page, const struct pobj_seen *s)
 {
-	struct pobj_heap *h = tl->p->heap;
 	u64 all[POBJ_M_SLAB_PAIRS], left[POBJ_M_SLAB_PAIRS];
 	u32 w;
 
@@ -465,6 +468,19 @@ static bool slab_dissolvable(struct pobj_tlane *tl, u64 page, const struct pobj_
 	}
 	pobj_quarantine_mask(h, page, left, NULL);
 	return !memcmp(all, left, sizeof(all));
+}
+
+/* Is the slab, which this lane owns, free of everything (V6)? */
+static bool slab_dissolvable(struct pobj_heap *h, u64 page, const struct pobj_seen *s)
+{
+	bool nothing;
+	u64 reaps;
+
+	do {
+		reaps = pobj_side_load(h->reaps);			/* V10 */
+		nothing = slab_nothing_left(h, page, s);
+	} while (pobj_side_load(h->reaps) != reaps);
+	return nothing;
 }
 
 /* Slabs whose headers were set to 0 and are not fenced yet. */
@@ -518,7 +534,7 @@ static void group_dissolve(struct pobj_tlane *tl, u64 group, struct gone *g)
 		    !pobj_span_own(h, tl->side, page))
 			continue;
 		pobj_line_see(h, page, &s);
-		if (s.size && slab_dissolvable(tl, page, &s))
+		if (s.size && slab_dissolvable(h, page, &s))
 			gone_add(tl, g, page, &s);
 		else
 			pobj_span_disown(h, tl->side, page);
@@ -539,7 +555,7 @@ u64 pobj_slabs_dissolve(struct pobj_tlane *tl)
 		if (!s || !slab_idle(s))
 			continue;
 		pobj_line_see(h, s->page, &seen);
-		if (!seen.size || !slab_dissolvable(tl, s->page, &seen))
+		if (!seen.size || !slab_dissolvable(h, s->page, &seen))
 			continue;
 		group = s->page;
 		slab_forget(tl, s);

@@ -383,6 +383,7 @@ int pobj_heap_attach(struct pobj_pool *p)
 	h->groups = (struct pobj_side_group *)(side + h->side.groups);
 	h->pages = (struct pobj_side_page *)(side + h->side.pages);
 	h->lanes_used = &p->sidecar->lanes_used;
+	h->reaps = &p->sidecar->reaps;
 	h->group_cnt = pobj_side_group_cnt(h->g);
 	h->lines = pobj_media_ptr(&h->media, h->g->line_off);
 	h->data_off = h->g->data_off;

@@ -13,7 +13,7 @@
  * All zero is a valid beginning: nobody owns anything, nothing is known of any page. Words are in
  * the machine's order: no other machine ever sees them.
  *
- * Who may store what (rules V1 to V9). "Owner" of a lane is the one thread that holds it;
+ * Who may store what (rules V1 to V10). "Owner" of a lane is the one thread that holds it;
  * of a span, the lane whose number + 1 is in @owner. All else reads. A store that several
  * may make is an atomic instruction. The reaper of a dead session acts as the owner of its
  * lanes, and there is one reaper at a time for a session.
@@ -50,6 +50,11 @@
  *     0 once. Nobody allocates or frees pages of a group whose map is 0, so what two of
  *     them compute is the same.
  * V9. A lane's records are emptied before its @session is set to 0.
+ * V10. V4 is made for what goes forward. The reaper may take a free back: then the object is
+ *     allocated first, and listed no more after that; who read its state before and looks at the lists
+ *     now takes it for free. So between the two the reaper counts (@reaps in the head), and whoever
+ *     looks for objects to hand out, or for slabs that are empty, looks again if that moved
+ *     since he began.
  */
 #ifndef POBJ_CORE_SIDE_H
 #define POBJ_CORE_SIDE_H
