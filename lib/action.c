@@ -73,6 +73,14 @@ static inline void reserved_toggle(struct pobj_heap *h, u64 page, u32 idx, bool 
 		__atomic_fetch_xor(&side->reserved_b[idx / 64], bit, __ATOMIC_ACQ_REL);
 }
 
+/* Reserved no more. */
+static inline void reserved_end(struct pobj_tlane *tl, const struct pobj_spot *spot)
+{
+	reserved_toggle(tl->p->heap, spot->page, spot->idx, spot->slab);
+	if (spot->slab && POBJ_UNLIKELY(!spot->slab->set))
+		pobj_slab_unreserved(tl, spot->slab);
+}
+
 PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
 			 uint64_t type_num, uint64_t flags)
 {
@@ -193,7 +201,7 @@ static inline void action_settle(struct pobj_tlane *tl, const struct action *a)
 	if (pobj_spot_is_large(&spot))
 		pobj_large_settle(tl, &spot);
 	else
-		reserved_toggle(tl->p->heap, spot.page, spot.idx, spot.slab);
+		reserved_end(tl, &spot);
 }
 
 /*
@@ -205,7 +213,7 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 	struct pobj_heap *h = tl->p->heap;
 	const struct action *a;
 	struct pobj_step s[POBJ_M_PAIRS];
-	struct pobj_spot spot;
+	struct pobj_spot spot[POBJ_M_PAIRS];
 	size_t i;
 	int err;
 
@@ -222,8 +230,8 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 		}
 		if (a->kind != KIND_RESERVED || pobj_ref_idx(a->ref) == POBJ_M_REF_LARGE)
 			return 1;
-		action_spot(tl, a, &spot);
-		pobj_spot_step(&spot, false, &s[i]);
+		action_spot(tl, a, &spot[i]);
+		pobj_spot_step(&spot[i], false, &s[i]);
 	}
 	if (cnt > 1 && s[0].at == s[cnt - 1].at)
 		return 1;
@@ -234,10 +242,8 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 	if (err)
 		return pobj_heap_broken(tl->p, err);
 	for (i = 0; i < cnt; i++) {
-		a = (const struct action *)&actv[i];
 		if (s[i].kind != POBJ_STEP_WORD)
-			reserved_toggle(h, pobj_ref_page(a->ref), pobj_ref_idx(a->ref),
-					s[i].kind == POBJ_STEP_A);
+			reserved_end(tl, &spot[i]);
 	}
 	return 0;
 }
@@ -293,9 +299,9 @@ void pmemobj_cancel(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 			pobj_large_cancel(tl, &spot);
 			continue;
 		}
-		reserved_toggle(tl->p->heap, spot.page, spot.idx, spot.slab);
 		if (spot.slab)
 			spot.slab->avail[spot.idx / 64] |= 1ULL << spot.idx % 64;
+		reserved_end(tl, &spot);
 		__atomic_store_n(&tl->side->frees, tl->side->frees + 1, __ATOMIC_RELEASE);
 	}
 }

@@ -215,6 +215,12 @@ static void detached_give_up(struct pobj_tlane *tl)
 	}
 }
 
+void pobj_slab_unreserved(struct pobj_tlane *tl, struct pobj_slab *s)
+{
+	if (slab_idle(s))
+		slab_give_up(tl, s);
+}
+
 /* Which objects may the lane hand out? In the order of V4. False: none. */
 static bool slab_refill(struct pobj_tlane *tl, struct pobj_slab *s)
 {
@@ -681,6 +687,8 @@ int pobj_heap_squeeze(struct pobj_tlane *tl)
 	err = pobj_ring_retire(tl);
 	if (err)
 		return pobj_heap_broken(tl->p, err);
+	/* Their reservations may be gone by others' hands. */
+	detached_give_up(tl);
 	pobj_tlanes_sweep(tl->p);
 	pobj_session_reap(tl->p);
 	if (pobj_spans_resettle(tl->p->heap))

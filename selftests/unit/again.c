@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Room that comes about is found. A thread that was told that there is none asks again, after one
+ * thing only has changed, and is given it; also when it asked just before the change was whole. And
+ * what fails or is kept from others on the way leaves nothing behind.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "pool_fixture.h"
+#include "audit.h"
+#include "hand.h"
+#include "lib/heap.h"
+
+#define POOL	MIN
+#define MOST	(POOL / 64)
+#define VAST	(POOL / 10 * 9)
+#define TYPE	1
+
+static PMEMobjpool *pop;
+static PMEMoid oids[MOST];
+static size_t made;
+static struct pobj_action act[MOST];
+
+#define AUDIT() do {								\
+	struct audit __a;							\
+	EXPECT_EQ(0, audit_pool(pop, &__a))					\
+		TH_LOG("%s", __a.text);						\
+} while (0)
+
+/* ---- what happens before a call of the library -------------------------------------------- */
+
+static void (*before_disown)(void);
+static void (*before_give)(void);
+static bool no_memory_for_slabs;
+
+void __real_pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
+void __wrap_pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
+void __real_pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
+void __wrap_pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
+void *__real_calloc(size_t cnt, size_t size);
+void *__wrap_calloc(size_t cnt, size_t size);
+
+static void call_once(void (**f)(void))
+{
+	void (*call)(void) = *f;
+
+	*f = NULL;
+	if (call)
+		call();
+}
+
+void __wrap_pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page)
+{
+	call_once(&before_disown);
+	__real_pobj_span_disown(h, by, page);
+}
+
+void __wrap_pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages)
+{
+	call_once(&before_give);
+	__real_pobj_span_give(h, by, page, pages);
+}
+
+void *__wrap_calloc(size_t cnt, size_t size)
+{
+	if (no_memory_for_slabs && cnt == 1 && size == sizeof(struct pobj_slab))
+		return NULL;
+	return __real_calloc(cnt, size);
+}
+
+/* ---- threads ----------------------------------------------------------------------------- */
+
+static int ask(void *arg)
+{
+	PMEMoid oid = OID_NULL;
+
+	errno = 0;
+	return pmemobj_alloc(pop, &oid, *(const size_t *)arg, TYPE, NULL, NULL) ? -errno : 0;
+}
+
+static int fill(void *arg)
+{
+	const size_t size = *(const size_t *)arg;
+
+	for (made = 0; !pmemobj_alloc(pop, &oids[made], size, TYPE, NULL, NULL); made++)
+		;
+	return 0;
+}
+
+static size_t reserve_all(size_t size)
+{
+	size_t n;
+
+	for (n = 0; n < MOST && !OID_IS_NULL(pmemobj_reserve(pop, &act[n], size, TYPE)); n++)
+		;
+	return n;
+}
+
+static const size_t small = 64, vast = VAST, chunk = 20000, kilo = 1024;
+
+static int ask_one(void *arg)
+{
+	made = 1;
+	return pmemobj_alloc(pop, &oids[0], *(const size_t *)arg, TYPE, NULL, NULL);
+}
+
+FIXTURE(again) {
+	struct hand asker;	/* was told that there is no room */
+	struct hand other;
+	struct hand filler;
+};
+
+static struct hand *asker;
+static int asked_before;
+
+static void ask_before(void)
+{
+	asked_before = hand_do(asker, ask, (void *)&small);
+}
+
+static void ask_vast_before(void)
+{
+	asked_before = hand_do(asker, ask, (void *)&vast);
+}
+
+FIXTURE_SETUP(again)
+{
+	files_make();
+	pop = pmemobj_create(files_path("pool"), "test", POOL, 0600);
+	ASSERT_NE(NULL, pop)
+		TH_LOG("%s", pmemobj_errormsg());
+	ASSERT_EQ(0, hand_start(&self->asker));
+	ASSERT_EQ(0, hand_start(&self->other));
+	ASSERT_EQ(0, hand_start(&self->filler));
+	asker = &self->asker;
+	asked_before = 0;
+}
+
+FIXTURE_TEARDOWN(again)
+{
+	AUDIT();
+	hand_end(&self->asker);
+	AUDIT();
+	pmemobj_close(pop);
+	EXPECT_EQ(1, pmemobj_check(files_path("pool"), "test"));
+	files_remove();
+}
+
+#define ASK(size)	hand_do(&self->asker, ask, (void *)&(size))
+
+/* The pool is full; nobody owns its slabs. */
+#define FILL() do {								\
+	hand_do(&self->filler, fill, (void *)&small);				\
+	hand_end(&self->filler);						\
+	ASSERT_LT(10000, made);							\
+	ASSERT_EQ(-ENOMEM, ASK(small));						\
+} while (0)
+
+/* Free an object in the middle of the pool, which has a slab of nobody. */
+static int free_one(void *arg)
+{
+	pmemobj_free(&oids[made / 2 + (size_t)*(const int *)arg * 1000]);
+	return 0;
+}
+
+/* ---- reservations ------------------------------------------------------------------------ */
+
+static size_t back;
+
+/* Many slabs, and only few of them are kept when their reservations are gone. */
+static int reserve_and_cancel(void *arg)
+{
+	const size_t n = reserve_all(small);
+	size_t i;
+
+	(void)arg;
+	for (back = i = 0; i < n; i++) {
+		if (i % 50) {
+			pmemobj_cancel(pop, &act[i], 1);
+			back++;
+		} else if (pmemobj_publish(pop, &act[i], 1)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+TEST_F(again, after_reservations)
+{
+	ASSERT_EQ(0, reserve_and_cancel(NULL));
+	ASSERT_LT(10000, back);
+	fill((void *)&small);
+	EXPECT_EQ(back, made);
+}
+
+TEST_F(again, after_reservations_of_one_who_stopped)
+{
+	ASSERT_EQ(0, hand_do(&self->other, reserve_and_cancel, NULL));
+	ASSERT_LT(10000, back);
+	fill((void *)&small);
+	EXPECT_LE(back - POBJ_SLABS_OWNED * POBJ_M_SLAB_PAIRS * 64, made);
+}
+
+static size_t reserved;
+
+static int reserve_and_stop(void *arg)
+{
+	(void)arg;
+	reserved = reserve_all(small);
+	return 0;
+}
+
+/* Others' hands end the reservations: their owner finds the room when it needs some. */
+static int cancel_all(void *arg)
+{
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < reserved; i++) {
+		if (i % 50)
+			pmemobj_cancel(pop, &act[i], 1);
+		else if (pmemobj_publish(pop, &act[i], 1))
+			return -1;
+	}
+	return 0;
+}
+
+TEST_F(again, after_reservations_by_others_hands)
+{
+	reserve_and_stop(NULL);
+	ASSERT_LT(10000, reserved);
+	ASSERT_EQ(0, hand_do(&self->other, cancel_all, NULL));
+	fill((void *)&small);
+	EXPECT_EQ(reserved - (reserved + 49) / 50, made);
+}
+
+TEST_F(again, after_large_is_cancelled)
+{
+	ASSERT_FALSE(OID_IS_NULL(pmemobj_reserve(pop, &act[0], VAST, TYPE)));
+	ASSERT_EQ(-ENOMEM, ASK(vast));
+	pmemobj_cancel(pop, &act[0], 1);
+	EXPECT_EQ(0, ASK(vast));
+}
+
+TEST_F(again, while_large_is_cancelled)
+{
+	ASSERT_FALSE(OID_IS_NULL(pmemobj_reserve(pop, &act[0], VAST, TYPE)));
+	before_give = ask_vast_before;
+	pmemobj_cancel(pop, &act[0], 1);
+	EXPECT_EQ(-ENOMEM, asked_before);
+	EXPECT_EQ(0, ASK(vast));
+}
+
+/* ---- slabs ------------------------------------------------------------------------------- */
+
+/* The only slab with room is this thread's. */
+static int own_one(void *arg)
+{
+	(void)arg;
+	if (ask((void *)&small) || OID_IS_NULL(pmemobj_reserve(pop, &act[0], small, TYPE)))
+		return -1;
+	pmemobj_cancel(pop, &act[0], 1);
+	return 0;
+}
+
+TEST_F(again, after_slab_is_given_up)
+{
+	ASSERT_EQ(0, hand_do(&self->other, own_one, NULL));
+	FILL();
+	hand_end(&self->other);
+	EXPECT_EQ(0, ASK(small));
+}
+
+TEST_F(again, while_slab_is_given_up)
+{
+	ASSERT_EQ(0, hand_do(&self->other, own_one, NULL));
+	FILL();
+	before_disown = ask_before;
+	hand_end(&self->other);
+	EXPECT_EQ(-ENOMEM, asked_before);
+	EXPECT_EQ(0, ASK(small));
+}
+
+TEST_F(again, after_memory_is_there)
+{
+	no_memory_for_slabs = true;
+	EXPECT_EQ(-ENOMEM, ask((void *)&small));
+	no_memory_for_slabs = false;
+	AUDIT();
+	EXPECT_EQ(0, ask((void *)&small));
+}
+
+/* ---- frees ------------------------------------------------------------------------------- */
+
+TEST_F(again, after_ring_is_retired)
+{
+	int i = 0;
+
+	FILL();
+	hand_do(&self->other, free_one, &i);
+	EXPECT_EQ(-ENOMEM, ASK(small));
+	hand_end(&self->other);
+	EXPECT_EQ(0, ASK(small));
+}
+
+TEST_F(again, after_ring_is_full)
+{
+	int i;
+
+	FILL();
+	for (i = 0; i <= (int)POBJ_RING_CNT; i++)
+		hand_do(&self->other, free_one, &i);
+	EXPECT_EQ(0, ASK(small));
+}
+
+static int publish_free(void *arg)
+{
+	(void)arg;
+	pmemobj_defer_free(pop, oids[made / 2], &act[0]);
+	return pmemobj_publish(pop, act, 1);
+}
+
+TEST_F(again, after_free_is_published)
+{
+	FILL();
+	ASSERT_EQ(0, hand_do(&self->other, publish_free, NULL));
+	AUDIT();
+	EXPECT_EQ(0, ASK(small));
+}
+
+/* A slab is empty, but its last object's free is not retired: it is no room for others. */
+TEST_F(again, not_before_slab_is_retired)
+{
+	struct audit before, after;
+	int i = 0;
+
+	/* One object in a slab of nobody. */
+	hand_do(&self->filler, ask_one, (void *)&small);
+	hand_end(&self->filler);
+	hand_do(&self->other, free_one, &i);
+	audit_pool(pop, &before);
+	EXPECT_EQ(1, before.slabs);
+	EXPECT_EQ(0, before.objects);
+	while (!ask((void *)&chunk))
+		;
+	audit_pool(pop, &after);
+	EXPECT_EQ(1, after.slabs);
+	AUDIT();
+	while (!ask((void *)&kilo))
+		;
+	hand_end(&self->other);
+	EXPECT_EQ(0, ASK(kilo));
+}
+
+/* ---- logs and the dead ------------------------------------------------------------------- */
+
+TEST_F(again, log_chunk_is_nobodys)
+{
+	uint64_t *words;
+	size_t i;
+
+	ASSERT_EQ(0, pmemobj_alloc(pop, &oids[0], 16384, TYPE, NULL, NULL));
+	words = pmemobj_direct(oids[0]);
+	for (i = 0; i < 2000; i++)
+		pmemobj_set_value(pop, &act[i], &words[i], i);
+	ASSERT_EQ(0, pmemobj_publish(pop, act, 2000));
+	AUDIT();
+}
+
+static int *ready;
+
+static int reserve_and_wait(void *arg)
+{
+	(void)arg;
+	pop = pmemobj_open(files_path("pool"), "test");
+	if (!pop || !reserve_all(small))
+		return 1;
+	__atomic_store_n(ready, 1, __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+}
+
+TEST_F(again, after_a_death)
+{
+	pid_t pid;
+
+	ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	ASSERT_NE(MAP_FAILED, ready);
+	pid = files_start(reserve_and_wait, NULL);
+	while (!__atomic_load_n(ready, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	EXPECT_EQ(-ENOMEM, ASK(small));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(1000 + SIGKILL, files_wait(pid));
+	EXPECT_EQ(0, ASK(small));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Between two steps of the library, and where memory ends: it is taken object by object.
+plain-programs += $(O)/selftests/unit/again
+$(O)/selftests/unit/again: override LDFLAGS += \
+	-fno-lto -Wl,--wrap=pobj_span_disown,--wrap=pobj_span_give,--wrap=calloc
