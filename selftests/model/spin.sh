@@ -17,7 +17,7 @@ table=
 # first two bugs of each model.
 short='
 pages|-DPAGES=1 -DLENGTH=1 -DNO_SLABS|-DPAGES=1 -DLENGTH=1|1 6 2:-DOPS=2 3 4 5 7 8 9 10 11
-slab|-DKILLS=0|-DKILLS=1|1 2:-DKILLS=0 3 4 5 6 7 8 9 10
+slab|-DKILLS=0|-DKILLS=1|1 11 2:-DKILLS=0 3 4 5 6 7 8 9 10 12
 session|-DPROCS=3||2 3 1 4 5 6
 room|-DKILLS=0|-DKILLS=1|1 3 2 4 5 6
 locks|-DKILLS=1||1 2 3 4 5

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lib/locks.c, lib/mutex.c, lib/rwlock.c: words that say who holds a lock, and their hand-over after
- * a death. One PMEMrwlock: its writer's word is what a PMEMmutex is made of, too.
+ * lib/locks.c, lib/mutex.c, lib/rwlock.c: words that say who holds a lock, and their hand-over
+ * after a death. One PMEMrwlock: its writer's word is what a PMEMmutex is made of, too.
  *
  * Three processes lock for writing or for reading, work, unlock; kills anywhere. Who waits sleeps
  * until the word has changed and he is woken, or the slice is over (lib/locks.c bounds every sleep
@@ -11,10 +11,10 @@
  * What must hold: a writer is alone; nobody gets in before what a dead holder left is undone;
  * whoever lives comes through.
  *
- * Seeded: BUG_1 a dead holder's word is taken before he is reaped; BUG_2 a reader looks for a writer
- * first and enters second; BUG_3 a writer does not wait for readers that came before; BUG_4 holds of
- * dead readers are not taken away; BUG_5 a word of a dead holder is stored, not exchanged if it is
- * still the one that was seen.
+ * Seeded: BUG_1 a dead holder's word is taken before he is reaped; BUG_2 a reader looks for a
+ * writer first and enters second; BUG_3 a writer does not wait for readers that came before; BUG_4
+ * holds of dead readers are not taken away; BUG_5 a word of a dead holder is stored, not exchanged
+ * if it is still the one that was seen.
  */
 #define PROCS	3
 #define mortal(i)	true
@@ -22,7 +22,7 @@
 #include "kill.pml"
 
 
-byte writer;		/* process + 1; whether somebody sleeps is of no matter: sleeps are bounded */
+byte writer;		/* process + 1; who sleeps is of no matter: sleeps are bounded */
 byte readers[PROCS];	/* holds: here each session finds its word free */
 bool gone[PROCS];	/* dead, and reaped: no word of the session table names it */
 bool left[PROCS];	/* of the data under the lock: half-done by */
@@ -64,7 +64,10 @@ inline pobj_word_take(me)
 #ifdef BUG_5
 				d_step { got = true; writer = me + 1 };
 #else
-				d_step { got = (writer == seen); writer = (got -> me + 1 : writer) };
+				d_step {
+					got = (writer == seen);
+					writer = (got -> me + 1 : writer)
+				};
 #endif
 				if
 				:: got -> break

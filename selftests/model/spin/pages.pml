@@ -3,10 +3,11 @@
  * Rule V1 (lib/core/side.h): pages of one group, taken and given by compare-and-swap of its map;
  * intents, owners, rings; kills at any step; a reaper that is killed, too, and the next; doubt.
  *
- * Two lanes take runs of pages, make large objects or slabs of them (or cancel), free objects of each
- * other, those whose allocation returned, and dissolve slabs. Reapers settle what the dead left (lib/reap.c); the last one
- * settles doubts besides. The names of the inlines are those of the functions in lib/span.c,
- * lib/quarantine.c, lib/large.c, lib/slab.c, lib/reap.c that they stand for.
+ * Two lanes take runs of pages, make large objects or slabs of them (or cancel), free objects of
+ * each other, those whose allocation returned, and dissolve slabs. Reapers settle what the dead
+ * left (lib/reap.c); the last one settles doubts besides. The names of the inlines are those of the
+ * functions in lib/span.c, lib/quarantine.c, lib/large.c, lib/slab.c, lib/reap.c that they stand
+ * for.
  *
  * What must hold: a page is taken by one at a time; nobody gives back what another one has; a dead
  * lane's log undoes or repeats nothing of others; and in the end, doubts settled, a page is marked
@@ -201,7 +202,7 @@ inline run_take(by, page, n)
 
 /* ---- lanes ----------------------------------------------------------------------------------- */
 
-/* pobj_large_take(), then pobj_lane_alloc_step() and pobj_large_settle(), or pobj_large_cancel(). */
+/* pobj_large_take(), then pobj_lane_alloc_step(), pobj_large_settle(); or pobj_large_cancel(). */
 inline object_alloc(me)
 {
 	atomic {
@@ -352,7 +353,8 @@ inline page_in_hands(by)
 		:: !hands ->
 			first = ring[l];
 			if
-			:: first -> d_step { n = ring_pages[l]; hands = n && in_range(i, first - 1, n) }
+			:: first ->
+				d_step { n = ring_pages[l]; hands = n && in_range(i, first - 1, n) }
 			:: else
 			fi
 		:: else

@@ -10,8 +10,8 @@
  *
  * What must hold at the end: if the slab has room and no owner, the bit is set.
  *
- * Seeded: BUG_1 who clears the bit does not look again; BUG_2 he has no intent; BUG_3 who gives up a
- * slab sets the bit before, not after; BUG_4 who frees sets the bit before the state; BUG_5 the
+ * Seeded: BUG_1 who clears the bit does not look again; BUG_2 he has no intent; BUG_3 who gives up
+ * a slab sets the bit before, not after; BUG_4 who frees sets the bit before the state; BUG_5 the
  * freer's list is emptied before the bit is set; BUG_6 the reaper does not set bits for intents.
  */
 #define LANES	4

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lib/session.c: slot words and record locks; begin, end, reap, wait for reapers; kills, two reapers
- * at once.
+ * lib/session.c: slot words and record locks; begin, end, reap, wait for reapers; kills, two
+ * reapers at once.
  *
- * PROCS - 1 processes begin a session, work, reap whom they find dead, end. Two slots suffice for two
- * that live while a third one's is being reaped; who finds no slot is told so and goes away.
+ * PROCS - 1 processes begin a session, work, reap whom they find dead, end. Two slots suffice for
+ * two that live while a third one's is being reaped; who finds no slot is told so and goes away.
  * "left" is what an unfinished session leaves half-done: whoever is let in must find nothing of it
  * that was there when he came.
  *
- * What must hold: one reaper at a time for a session; a session that lives is not reaped; who is let
- * in finds all reaped that died before he came; nothing is left at last, once all are gone and
+ * What must hold: one reaper at a time for a session; a session that lives is not reaped; who is
+ * let in finds all reaped that died before he came; nothing is left at last, once all are gone and
  * another one opens the pool.
  *
- * The first byte (judging[]) is what lib/session.c lacks: it is modelled by BUG_2, and lets a process
- * in while the slot of one that died before is locked to be reaped and not marked yet.
+ * The first byte (judging[]) is the judge's, and held for the whole reaping: so who does not get it
+ * waits for whoever has it, and who has it and does not get the second knows that the session
+ * lives.
  *
  * Seeded: BUG_1 the word is read before the locks are there; BUG_2 there is no first byte: whoever
- * does not get the lock cannot tell a session that lives from one that is about to be reaped;
- * BUG_3 nobody waits for those who reap elsewhere; BUG_4 the word is 0 before the session is reaped;
+ * does not get the lock cannot tell a session that lives from one that is about to be reaped; BUG_3
+ * nobody waits for those who reap elsewhere; BUG_4 the word is 0 before the session is reaped;
  * BUG_5 the word of a slot that is taken is not looked at; BUG_6 a session ends by unlocking first.
  */
 #ifndef PROCS
@@ -33,7 +34,7 @@ byte lock[SLOTS];	/* who holds the slot's byte: process + 1 */
 byte judging[SLOTS];	/* the byte of those who judge the slot */
 byte numbers;
 
-/* By session number: it has unfinished work; a reaper is at it; its process, + 1, while it lives. */
+/* By session number: it has unfinished work; who reaps it; its process, + 1, while it lives. */
 #define SESSIONS	(PROCS + 1)
 bool left[SESSIONS];
 byte at_it[SESSIONS];
@@ -204,7 +205,7 @@ proctype process(byte me) MORTAL
 	byte i, n, session, before, mine = NONE;
 	bool got, busy;
 
-	/* What was left by those who died before it came: none of it may be there when it is let in. */
+	/* What those left who died before it came: none of it may be there when it is let in. */
 	d_step {
 		for (n : 1 .. SESSIONS - 1) {
 			before = before | ((left[n] && !lives[n]) << n)

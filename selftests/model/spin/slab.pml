@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Rules V2 to V6 (lib/core/side.h) and P10, P11 (lib/core/change.c): one slab of two objects, whose
- * state is A xor F and whose reservations are two words; an owner who hands out, a thread of
- * the same session that publishes what he reserved, another process that frees and then
+ * Rules V2 to V6 and V10 (lib/core/side.h) and P10, P11 (lib/core/change.c): one slab of two
+ * objects, whose state is A xor F and whose reservations are two words; an owner who hands out, a
+ * thread of the same session that publishes what he reserved, another process that frees and then
  * adopts or dissolves; kills; a reaper.
  *
  *	owner		fills from pobj_slab_take(), reserves, gives up (pobj_slabs_give_up())
  *	publisher	pmemobj_publish() by a lane that does not own the slab; or cancels
- *	freer		object_free() from outside, adopts (slab_adopt()), dissolves (group_dissolve())
+ *	freer		object_free() from outside, or as one of several changes that are undone
+ *			together (a reallocation); adopts (slab_adopt()), dissolves
+ *			(group_dissolve())
  *	reaper		pobj_reap_session()
  *
  * What must hold: an object has one user at a time (life[]); a live log entry names nothing that
- * another one has meanwhile; no toggle is lost: what is allocated in the end is what the users have;
- * nothing stays reserved or listed; a slab that is gone had no objects.
+ * another one has meanwhile; no toggle is lost: what is allocated in the end is what the users
+ * have; nothing stays reserved or listed; a slab that is gone had no objects.
  *
  * Seeded: BUG_1 the state is read before the reservations; BUG_2 the lists before the state; BUG_3
  * an object is listed after its state changed; BUG_4 it is taken from the list before its entry is
  * retired; BUG_5 a slab with reservations is given up; BUG_6 the publisher stores A; BUG_7 whoever
  * dissolves does not look at the lists; BUG_8 the publisher changes the reservation first; BUG_9
- * the reaper repeats the dead's free without regard to what the state is; BUG_10 the freer stores
- * F plainly.
+ * the reaper repeats the dead's free without regard to what the state is; BUG_10 the freer stores F
+ * plainly; BUG_11 whoever looks for objects does not look again when a reaper has taken a free
+ * back; BUG_12 whoever dissolves does not.
  */
 #define OBJECTS	2
 #define PROCS	4
@@ -34,9 +37,13 @@ byte a, f;
 byte reserved_a, reserved_b;
 byte owner = OWNER + 1;
 byte ring[PROCS];
-/* Logs: live entries, by the objects they name. UNDO takes an allocation back, FREE repeats one. */
-byte undo[PROCS], redo[PROCS];
+/*
+ * Logs: live entries, by the objects they name. undo takes an allocation back and back a free, redo
+ * repeats a free.
+ */
+byte undo[PROCS], back[PROCS], redo[PROCS];
 bool reaped[PROCS];
+byte reaps;
 
 /* The users: who has an object, or is about to. 0: nobody; 255: it is allocated, and known. */
 #define USED	255
@@ -53,8 +60,8 @@ byte handed;
 #define bit(x)	(1 << (x))
 #define state	(a ^ f)
 
-/* slab_refill(): in the order of V4. */
-inline slab_refill(me)
+/* One look, in the order of V4. */
+inline slab_look(me)
 {
 #ifdef BUG_1
 	avail = a;
@@ -83,6 +90,24 @@ inline slab_refill(me)
 	:: me != FREER -> avail = avail & ~ring[FREER]
 	:: else
 	fi
+#endif
+}
+
+/* slab_refill(): until no reaper was done with a log meanwhile (V10). */
+inline slab_refill(me)
+{
+#ifdef BUG_11
+	slab_look(me);
+#else
+	do
+	:: seen = reaps;
+		slab_look(me);
+		if
+		:: reaps == seen -> break
+		:: else
+		fi
+	od;
+	seen = 0;
 #endif
 }
 
@@ -184,9 +209,47 @@ inline free_own(me)
 	x = 0
 }
 
+/* object_free() by who does not own the slab. V3: listed before, until the entry is retired. */
+inline free_remote(me)
+{
+	d_step {
+		if
+		:: life[0] == USED -> x = 0; life[0] = me + 1
+		:: life[0] != USED && life[1] == USED -> x = 1; life[1] = me + 1
+		:: else -> x = OBJECTS
+		fi
+	};
+	if
+	:: x < OBJECTS ->
+#ifndef BUG_3
+		ring[me] = bit(x);				/* pobj_ring_add() */
+#endif
+		if
+		:: redo[me] = bit(x)				/* pobj_lane_free_step() */
+		:: back[me] = bit(x)				/* pobj_lane_apply() */
+		fi;
+		if
+		:: owner == me + 1 -> toggle_a(x)
+		:: else -> toggle_f(x)
+		fi;
+#ifdef BUG_3
+		ring[me] = bit(x);
+#endif
+		life[x] = (redo[me] -> 0 : life[x]);
+#ifdef BUG_4
+		ring[me] = 0;
+#endif
+		/* pobj_lane_retire() */
+		d_step { life[x] = 0; redo[me] = 0; back[me] = 0 };
+		ring[me] = 0					/* pobj_ring_drop() */
+	:: else
+	fi;
+	x = 0
+}
+
 proctype owner_thread(byte me) MORTAL
 {
-	byte avail, tmp, x;
+	byte avail, tmp, x, seen;
 	bool idle;
 
 	if
@@ -200,6 +263,11 @@ proctype owner_thread(byte me) MORTAL
 	:: skip
 	fi;
 	give_up(me);
+	/* Without the slab it is as any other. */
+	if
+	:: free_remote(me)
+	:: skip
+	fi;
 	done[me] = true
 }
 
@@ -236,40 +304,6 @@ proctype publisher(byte me) MORTAL
 
 /* ---- another process ------------------------------------------------------------------------- */
 
-/* object_free() by who does not own the slab. V3: listed before, until the entry is retired. */
-inline free_remote(me)
-{
-	d_step {
-		if
-		:: life[0] == USED -> x = 0; life[0] = me + 1
-		:: life[0] != USED && life[1] == USED -> x = 1; life[1] = me + 1
-		:: else -> x = OBJECTS
-		fi
-	};
-	if
-	:: x < OBJECTS ->
-#ifndef BUG_3
-		ring[me] = bit(x);				/* pobj_ring_add() */
-#endif
-		redo[me] = bit(x);				/* pobj_lane_free_step() */
-		if
-		:: owner == me + 1 -> toggle_a(x)
-		:: else -> toggle_f(x)
-		fi;
-#ifdef BUG_3
-		ring[me] = bit(x);
-#endif
-		life[x] = 0;
-#ifdef BUG_4
-		ring[me] = 0;
-#endif
-		redo[me] = 0;					/* pobj_lane_retire() */
-		ring[me] = 0					/* pobj_ring_drop() */
-	:: else
-	fi;
-	x = 0
-}
-
 inline adopt(me)
 {
 	if
@@ -287,6 +321,20 @@ inline adopt(me)
 	idle = false
 }
 
+/* slab_nothing_left(): the objects for which it does not hold. */
+inline nothing_left()
+{
+	tmp = reserved_a;
+	d_step { avail = tmp ^ reserved_b; tmp = 0 };
+	tmp = a;
+	d_step { avail = avail | (tmp ^ f); tmp = 0 };
+#ifndef BUG_7
+	avail = avail | ring[OWNER];
+	avail = avail | ring[PUBLISHER];
+	avail = avail | ring[FREER]
+#endif
+}
+
 /* slab_dissolvable(), gone_add(): V6. */
 inline dissolve(me)
 {
@@ -295,14 +343,18 @@ inline dissolve(me)
 		d_step { idle = (owner == 0); owner = (idle -> me + 1 : owner) };
 		if
 		:: idle && there ->
-			tmp = reserved_a;
-			d_step { avail = tmp ^ reserved_b; tmp = 0 };
-			tmp = a;
-			d_step { avail = avail | (tmp ^ f); tmp = 0 };
-#ifndef BUG_7
-			avail = avail | ring[OWNER];
-			avail = avail | ring[PUBLISHER];
-			avail = avail | ring[FREER];
+#ifdef BUG_12
+			nothing_left();
+#else
+			do
+			:: seen = reaps;
+				nothing_left();
+				if
+				:: reaps == seen -> break
+				:: else
+				fi
+			od;
+			seen = 0;
 #endif
 			if
 			:: !avail ->
@@ -320,7 +372,7 @@ inline dissolve(me)
 
 proctype freer(byte me) MORTAL
 {
-	byte avail, tmp, x;
+	byte avail, tmp, x, seen;
 	bool idle;
 
 	free_remote(me);
@@ -341,6 +393,20 @@ proctype freer(byte me) MORTAL
 /* Log of lane @d: P6 undoes, P11 repeats; word F in any case, a slab may have an owner. */
 inline lane_recover(d)
 {
+	if
+	:: back[d] ->
+		d_step {
+			x = (back[d] & 1 -> 0 : 1);
+			assert(there && life[x] == d + 1);
+			idle = !(state & bit(x))
+		};
+		if
+		:: idle -> f = f ^ bit(x)
+		:: else
+		fi;
+		back[d] = 0
+	:: else
+	fi;
 	if
 	:: undo[d] ->
 		d_step {
@@ -398,7 +464,8 @@ inline reap_spans(d)
 		d_step {
 			/* Reservations, and what was handed out, die with the session. */
 			for (x : 0 .. OBJECTS - 1) {
-				life[x] = ((life[x] == OWNER + 1 || life[x] == PUBLISHER + 1 || life[x] == d + 1) -> 0 : life[x])
+				life[x] = (life[x] == d + 1 || (d == OWNER &&
+					life[x] == PUBLISHER + 1) -> 0 : life[x])
 			}
 			x = 0;
 			reserved_a = 0
@@ -419,12 +486,14 @@ proctype reaper(byte me)
 		lane_recover(OWNER);
 		lane_recover(PUBLISHER);
 		d_step { users_settle(OWNER); users_settle(PUBLISHER) };
+		reaps++;						/* V10 */
 		reap_spans(OWNER);
 		reap_spans(PUBLISHER);
 		reaped[OWNER] = true
 	:: !alive[FREER] && !reaped[FREER] ->
 		lane_recover(FREER);
 		d_step { users_settle(FREER) };
+		reaps++;						/* V10 */
 		reap_spans(FREER);
 		reaped[FREER] = true
 	:: (done[OWNER] || reaped[OWNER]) && (done[PUBLISHER] || reaped[OWNER]) &&
