@@ -210,7 +210,7 @@ static inline bool pobj_spot_is_large(const struct pobj_spot *s)
  * @p: the pool
  * @side: what others know of it
  * @holds: its holds (lib/core/side.h)
- * @ring_seq: sequences of the entries behind side->ring; @ring_next: place of the next one
+ * @ring_next: place in side->ring for the next one
  * @set: slab sets by hash; @last the one used last
  * @sets_of: typed sets of each class
  * @slab: owned slabs, NULL where there is none, @slab_cnt places
@@ -227,7 +227,6 @@ struct pobj_tlane {
 	struct pobj_pool *p;
 	struct pobj_side_lane *side;
 	u64 *holds;
-	u64 ring_seq[POBJ_RING_CNT];
 	u32 ring_next;
 	struct pobj_slab_set *last;
 	struct pobj_slab_set *set[POBJ_SET_HASH];
@@ -350,9 +349,6 @@ void pobj_reap_spans(struct pobj_heap *h, struct pobj_side_lane *by);
 
 /* ---- lists of what is freed (quarantine.c) ----------------------------------------------- */
 
-/* What stands at place @i of the ring is retired for good. */
-void pobj_ring_drop(struct pobj_tlane *tl, u32 i);
-
 /* List object @ref (large: with @pages) before it is freed by an entry of its own. */
 static inline void pobj_ring_add(struct pobj_tlane *tl, u64 ref, u64 pages)
 {
@@ -361,22 +357,19 @@ static inline void pobj_ring_add(struct pobj_tlane *tl, u64 ref, u64 pages)
 
 	/*
 	 * What stands here, four frees old, is retired for good: each entry retires all but its
-	 * predecessor as soon as it is durable.
+	 * predecessor as soon as it is durable. It is a small one: who frees a large one retires it
+	 * at once.
 	 */
-	if (POBJ_UNLIKELY(side->ring_pages[i]))
-		pobj_ring_drop(tl, i);
-	else
-		__atomic_store_n(&side->frees, side->frees + 1, __ATOMIC_RELEASE);
-	tl->ring_seq[i] = tl->log.seq + 1;
+	__atomic_store_n(&side->frees, side->frees + 1, __ATOMIC_RELEASE);
 	if (POBJ_UNLIKELY(pages))
 		__atomic_store_n(&side->ring_pages[i], pages, __ATOMIC_RELEASE);
 	__atomic_store_n(&side->ring[i], ref + 1, __ATOMIC_RELEASE);
 }
 
-/* Take out what is retired for good, and give back the pages of large ones. */
-void pobj_ring_clean(struct pobj_tlane *tl);
-
-/* Retire all frees of the lane and empty its ring. 0 or what fence says. */
+/*
+ * Retire all frees of the lane, empty its ring, give back the pages of large ones. 0 or what fence
+ * says.
+ */
 int pobj_ring_retire(struct pobj_tlane *tl);
 
 /* Take those objects of the slab at @page that are in the lane's own ring out of @bits. */

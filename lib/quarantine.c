@@ -8,7 +8,8 @@
  */
 #include "lib/heap.h"
 
-void pobj_ring_drop(struct pobj_tlane *tl, u32 i)
+/* What stands at place @i of the ring is retired for good. */
+static void ring_drop(struct pobj_tlane *tl, u32 i)
 {
 	const u64 ref = tl->side->ring[i] - 1;
 	const u64 pages = tl->side->ring_pages[i];
@@ -21,22 +22,15 @@ void pobj_ring_drop(struct pobj_tlane *tl, u32 i)
 	pobj_side_store(&tl->side->frees, tl->side->frees + 1);
 }
 
-void pobj_ring_clean(struct pobj_tlane *tl)
-{
-	u32 i;
-
-	for (i = 0; i < POBJ_RING_CNT; i++) {
-		if (tl->side->ring[i] && tl->ring_seq[i] <= tl->log.sealed)
-			pobj_ring_drop(tl, i);
-	}
-}
-
 int pobj_ring_retire(struct pobj_tlane *tl)
 {
 	int err = pobj_lane_retire(&tl->log);
+	u32 i;
 
-	if (!err)
-		pobj_ring_clean(tl);
+	for (i = 0; !err && i < POBJ_RING_CNT; i++) {
+		if (tl->side->ring[i])
+			ring_drop(tl, i);
+	}
 	return err;
 }
 
