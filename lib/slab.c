@@ -442,9 +442,6 @@ static int set_extend(struct pobj_tlane *tl, struct pobj_slab_set *set)
 	pobj_store64(&h->media, &line->header,
 		     pobj_line_header(POBJ_M_SLAB, set->mixed ? POBJ_M_F_MIXED : 0, seen.cnt,
 				      c->size));
-	/* Seen by nobody so far, and nothing is reserved. */
-	memset(h->pages[page].reserved_a, 0, sizeof(h->pages[page].reserved_a));
-	memset(h->pages[page].reserved_b, 0, sizeof(h->pages[page].reserved_b));
 	s = slab_make(tl, page, &seen);
 	if (!s) {
 		pobj_span_disown(h, tl->side, page);
