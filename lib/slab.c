@@ -565,8 +565,7 @@ u64 pobj_slabs_dissolve(struct pobj_tlane *tl)
 		gone_add(tl, &g, group, &seen);
 	}
 	for (group = 0; group < h->group_cnt; group++) {
-		/* An empty slab has room, and then its group has a hint. */
-		pobj_group_map(h, group);
+		/* An empty slab has room, and then its group has a hint; or it is not built. */
 		if (pobj_side_load(&h->groups[group].room))
 			group_dissolve(tl, group, &g);
 	}
