@@ -301,7 +301,7 @@ void pmemobj_cancel(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 		}
 		if (spot.slab)
 			spot.slab->avail[spot.idx / 64] |= 1ULL << spot.idx % 64;
+		/* Nobody need be told: the owner of the slab looks himself. */
 		reserved_end(tl, &spot);
-		__atomic_store_n(&tl->side->frees, tl->side->frees + 1, __ATOMIC_RELEASE);
 	}
 }
