@@ -121,7 +121,7 @@ static void audit_lane(struct work *w, u32 lane)
 		return;
 	}
 	for (i = 0; i < POBJ_RING_CNT; i++) {
-		if (side_load(&l->ring[i]))
+		if (side_load(&l->ring[i]) || side_load(&l->ring_pages[i]))
 			wrong(w, "lane %u: nobody has it, and an object is in its ring", lane);
 	}
 	audit_log(w, lane);

@@ -32,12 +32,16 @@ static struct pobj_action act[MOST];
 
 static void (*before_disown)(void);
 static void (*before_give)(void);
+static void (*before_hint)(void);
+static int hints_before;	/* this many hints come first */
 static bool no_memory_for_slabs;
 
 void __real_pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
 void __wrap_pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
 void __real_pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
 void __wrap_pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
+void __real_pobj_slab_hint(struct pobj_heap *h, u64 page);
+void __wrap_pobj_slab_hint(struct pobj_heap *h, u64 page);
 void *__real_calloc(size_t cnt, size_t size);
 void *__wrap_calloc(size_t cnt, size_t size);
 
@@ -60,6 +64,13 @@ void __wrap_pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 p
 {
 	call_once(&before_give);
 	__real_pobj_span_give(h, by, page, pages);
+}
+
+void __wrap_pobj_slab_hint(struct pobj_heap *h, u64 page)
+{
+	if (before_hint && !hints_before--)
+		call_once(&before_hint);
+	__real_pobj_slab_hint(h, page);
 }
 
 void *__wrap_calloc(size_t cnt, size_t size)
@@ -252,6 +263,44 @@ TEST_F(again, while_large_is_cancelled)
 	EXPECT_EQ(0, ASK(vast));
 }
 
+static int reserve_vast(void *arg)
+{
+	(void)arg;
+	return OID_IS_NULL(pmemobj_reserve(pop, &act[0], VAST, TYPE)) ? -1 : 0;
+}
+
+TEST_F(again, after_large_is_cancelled_by_another)
+{
+	ASSERT_EQ(0, hand_do(&self->other, reserve_vast, NULL));
+	pmemobj_cancel(pop, &act[0], 1);
+	AUDIT();
+	EXPECT_EQ(0, ASK(vast));
+}
+
+static struct hand *leaver;
+static uint64_t lane_session;
+
+static void leave_before(void)
+{
+	const struct pobj_heap *h = pobj_pool_raw(pop)->heap;
+	uint64_t page = 0;
+
+	hand_end(leaver);
+	while (!h->pages[page].owner)
+		page++;
+	lane_session = h->lanes[h->pages[page].owner - 1].session;
+}
+
+/* Who reserved it ends meanwhile: the lane stays until it owns nothing. */
+TEST_F(again, lane_stays_for_large)
+{
+	ASSERT_EQ(0, hand_do(&self->other, reserve_vast, NULL));
+	leaver = &self->other;
+	before_disown = leave_before;
+	ASSERT_EQ(0, pmemobj_publish(pop, act, 1));
+	EXPECT_NE(0, lane_session);
+}
+
 /* ---- slabs ------------------------------------------------------------------------------- */
 
 /* The only slab with room is this thread's. */
@@ -309,9 +358,12 @@ TEST_F(again, after_ring_is_full)
 	int i;
 
 	FILL();
-	for (i = 0; i <= (int)POBJ_RING_CNT; i++)
+	for (i = 0; i < (int)POBJ_RING_CNT; i++)
 		hand_do(&self->other, free_one, &i);
+	EXPECT_EQ(-ENOMEM, ASK(small));
+	hand_do(&self->other, free_one, &i);
 	EXPECT_EQ(0, ASK(small));
+	EXPECT_EQ(-ENOMEM, ASK(small));
 }
 
 static int publish_free(void *arg)
@@ -321,12 +373,63 @@ static int publish_free(void *arg)
 	return pmemobj_publish(pop, act, 1);
 }
 
+/* Neighbours in one slab. */
+static int publish_two_frees(void *arg)
+{
+	(void)arg;
+	pmemobj_defer_free(pop, oids[made / 2], &act[0]);
+	pmemobj_defer_free(pop, oids[made / 2 + 1], &act[1]);
+	return pmemobj_publish(pop, act, 2);
+}
+
 TEST_F(again, after_free_is_published)
 {
 	FILL();
 	ASSERT_EQ(0, hand_do(&self->other, publish_free, NULL));
 	AUDIT();
 	EXPECT_EQ(0, ASK(small));
+}
+
+/* The first of them is free, and hinted at, while the operation that frees both is in flight. */
+TEST_F(again, not_before_frees_are_published)
+{
+	FILL();
+	before_hint = ask_before;
+	hints_before = 1;
+	ASSERT_EQ(0, hand_do(&self->other, publish_two_frees, NULL));
+	EXPECT_EQ(NULL, before_hint);
+	EXPECT_EQ(-ENOMEM, asked_before);
+	EXPECT_EQ(0, ASK(small));
+	EXPECT_EQ(0, ASK(small));
+}
+
+/* Nobody has looked at the pages of a pool that was just opened. */
+static void make_vast_and_reopen(void)
+{
+	pmemobj_alloc(pop, &oids[0], VAST, TYPE, NULL, NULL);
+	made = 0;
+	pmemobj_close(pop);
+	pop = pmemobj_open(files_path("pool"), "test");
+}
+
+TEST_F(again, not_before_large_is_retired)
+{
+	make_vast_and_reopen();
+	ASSERT_NE(NULL, pop);
+	before_give = ask_vast_before;
+	pmemobj_free(&oids[0]);
+	EXPECT_EQ(-ENOMEM, asked_before);
+	EXPECT_EQ(0, ASK(vast));
+}
+
+TEST_F(again, not_before_large_free_is_published)
+{
+	make_vast_and_reopen();
+	ASSERT_NE(NULL, pop);
+	before_give = ask_vast_before;
+	ASSERT_EQ(0, publish_free(NULL));
+	EXPECT_EQ(-ENOMEM, asked_before);
+	EXPECT_EQ(0, ASK(vast));
 }
 
 /* A slab is empty, but its last object's free is not retired: it is no room for others. */
@@ -394,6 +497,34 @@ TEST_F(again, after_a_death)
 	EXPECT_EQ(-ENOMEM, ASK(small));
 	kill(pid, SIGKILL);
 	EXPECT_EQ(1000 + SIGKILL, files_wait(pid));
+	EXPECT_EQ(0, ASK(small));
+}
+
+static void die(void)
+{
+	kill(getpid(), SIGKILL);
+}
+
+/* Two slabs. Killed when the objects are free, and before anybody is told. */
+static int die_in_publish(void *arg)
+{
+	(void)arg;
+	pop = pmemobj_open(files_path("pool"), "test");
+	if (!pop)
+		return 1;
+	before_hint = die;
+	pmemobj_defer_free(pop, oids[made / 4], &act[0]);
+	pmemobj_defer_free(pop, oids[made / 2], &act[1]);
+	return pmemobj_publish(pop, act, 2) ? 2 : 3;
+}
+
+TEST_F(again, after_a_death_in_publish)
+{
+	FILL();
+	EXPECT_EQ(1000 + SIGKILL, files_in_child(die_in_publish, NULL));
+	EXPECT_EQ(1, pobj_pool_reap(pop));
+	AUDIT();
+	EXPECT_EQ(0, ASK(small));
 	EXPECT_EQ(0, ASK(small));
 }
 

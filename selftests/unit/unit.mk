@@ -2,4 +2,5 @@
 # Between two steps of the library, and where memory ends: it is taken object by object.
 plain-programs += $(O)/selftests/unit/again
 $(O)/selftests/unit/again: override LDFLAGS += \
-	-fno-lto -Wl,--wrap=pobj_span_disown,--wrap=pobj_span_give,--wrap=calloc
+	-fno-lto -Wl,--wrap=pobj_span_disown,--wrap=pobj_span_give,--wrap=pobj_slab_hint \
+	-Wl,--wrap=calloc
