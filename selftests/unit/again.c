@@ -4,13 +4,16 @@
  * thing only has changed, and is given it; also when it asked just before the change was whole. And
  * what fails or is kept from others on the way leaves nothing behind.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 
 #include "pool_fixture.h"
 #include "audit.h"
 #include "hand.h"
+#include "lib/core/recover.h"
 #include "lib/heap.h"
+#include "lib/sidecar.h"
 
 #define POOL	MIN
 #define MOST	(POOL / 64)
@@ -34,7 +37,9 @@ static void (*before_disown)(void);
 static void (*before_give)(void);
 static void (*before_hint)(void);
 static int hints_before;	/* this many hints come first */
+static void (*after_pool_lock)(void);
 static bool no_memory_for_slabs;
+static int recoveries;
 
 void __real_pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
 void __wrap_pobj_span_disown(struct pobj_heap *h, struct pobj_side_lane *by, u64 page);
@@ -42,6 +47,12 @@ void __real_pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 p
 void __wrap_pobj_span_give(struct pobj_heap *h, struct pobj_side_lane *by, u64 page, u64 pages);
 void __real_pobj_slab_hint(struct pobj_heap *h, u64 page);
 void __wrap_pobj_slab_hint(struct pobj_heap *h, u64 page);
+int __real_pobj_recover_lane(const struct pobj_media *m, const struct pobj_super *s, u32 lane,
+			     struct pobj_recovery *r, struct pobj_finding *f);
+int __wrap_pobj_recover_lane(const struct pobj_media *m, const struct pobj_super *s, u32 lane,
+			     struct pobj_recovery *r, struct pobj_finding *f);
+int __real_pthread_mutex_lock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
 void *__real_calloc(size_t cnt, size_t size);
 void *__wrap_calloc(size_t cnt, size_t size);
 
@@ -71,6 +82,22 @@ void __wrap_pobj_slab_hint(struct pobj_heap *h, u64 page)
 	if (before_hint && !hints_before--)
 		call_once(&before_hint);
 	__real_pobj_slab_hint(h, page);
+}
+
+int __wrap_pobj_recover_lane(const struct pobj_media *m, const struct pobj_super *s, u32 lane,
+			     struct pobj_recovery *r, struct pobj_finding *f)
+{
+	recoveries++;
+	return __real_pobj_recover_lane(m, s, lane, r, f);
+}
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
+{
+	const int ret = __real_pthread_mutex_lock(lock);
+
+	if (after_pool_lock && lock == &pobj_pool_raw(pop)->sidecar->pool_lock)
+		call_once(&after_pool_lock);
+	return ret;
 }
 
 void *__wrap_calloc(size_t cnt, size_t size)
@@ -120,6 +147,7 @@ FIXTURE(again) {
 	struct hand asker;	/* was told that there is no room */
 	struct hand other;
 	struct hand filler;
+	struct hand fresh;	/* has asked for nothing so far */
 };
 
 static struct hand *asker;
@@ -144,6 +172,7 @@ FIXTURE_SETUP(again)
 	ASSERT_EQ(0, hand_start(&self->asker));
 	ASSERT_EQ(0, hand_start(&self->other));
 	ASSERT_EQ(0, hand_start(&self->filler));
+	ASSERT_EQ(0, hand_start(&self->fresh));
 	asker = &self->asker;
 	asked_before = 0;
 }
@@ -394,6 +423,7 @@ TEST_F(again, after_free_is_published)
 TEST_F(again, not_before_frees_are_published)
 {
 	FILL();
+	asker = &self->fresh;
 	before_hint = ask_before;
 	hints_before = 1;
 	ASSERT_EQ(0, hand_do(&self->other, publish_two_frees, NULL));
@@ -456,6 +486,24 @@ TEST_F(again, not_before_slab_is_retired)
 	EXPECT_EQ(0, ASK(kilo));
 }
 
+/* What the dead left where nobody could tell: it is judged again before there is no room. */
+TEST_F(again, after_doubts)
+{
+	struct pobj_heap *h = pobj_pool_raw(pop)->heap;
+	uint64_t group, doubts = 0;
+
+	ASSERT_EQ(0, ASK(small));
+	for (group = 0; group < h->group_cnt; group++) {
+		pobj_group_map(h, group);
+		h->groups[group].map |= POBJ_MAP_PAGES;
+		h->groups[group].owned |= POBJ_OWNED_DOUBT;
+	}
+	EXPECT_EQ(0, ASK(vast));
+	for (group = 0; group < h->group_cnt; group++)
+		doubts += !!(h->groups[group].owned & POBJ_OWNED_DOUBT);
+	EXPECT_EQ(0, doubts);
+}
+
 /* ---- logs and the dead ------------------------------------------------------------------- */
 
 TEST_F(again, log_chunk_is_nobodys)
@@ -500,6 +548,39 @@ TEST_F(again, after_a_death)
 	EXPECT_EQ(0, ASK(small));
 }
 
+TEST_F(again, while_dead_is_reaped)
+{
+	pid_t pid;
+
+	ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	ASSERT_NE(MAP_FAILED, ready);
+	pid = files_start(reserve_and_wait, NULL);
+	while (!__atomic_load_n(ready, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	EXPECT_EQ(-ENOMEM, ASK(small));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(1000 + SIGKILL, files_wait(pid));
+	before_disown = ask_before;
+	EXPECT_EQ(1, pobj_pool_reap(pop));
+	EXPECT_EQ(-ENOMEM, asked_before);
+	EXPECT_EQ(0, ASK(small));
+}
+
+/* What another thread flushed is covered by no fence of who closes. */
+TEST_F(again, close_recovers_lanes_of_others)
+{
+	int i = 0;
+
+	FILL();
+	hand_do(&self->other, free_one, &i);
+	recoveries = 0;
+	pmemobj_close(pop);
+	EXPECT_EQ(1, recoveries);
+	pop = pmemobj_open(files_path("pool"), "test");
+	ASSERT_NE(NULL, pop);
+}
+
 static void die(void)
 {
 	kill(getpid(), SIGKILL);
@@ -526,6 +607,60 @@ TEST_F(again, after_a_death_in_publish)
 	AUDIT();
 	EXPECT_EQ(0, ASK(small));
 	EXPECT_EQ(0, ASK(small));
+}
+
+/* ---- the pool's lock --------------------------------------------------------------------- */
+
+TEST_F(again, root_is_nobodys)
+{
+	ASSERT_FALSE(OID_IS_NULL(pmemobj_root(pop, 4096)));
+	AUDIT();
+}
+
+static int die_in_root(void *arg)
+{
+	pop = pmemobj_open(files_path("pool"), "test");
+	if (!pop)
+		return 1;
+	*(void (**)(void))arg = die;
+	return OID_IS_NULL(pmemobj_root(pop, 8192)) ? 2 : 3;
+}
+
+/* Whoever is given the lock of a dead one waits until that one is reaped. */
+TEST_F(again, root_after_a_death)
+{
+	EXPECT_EQ(1000 + SIGKILL, files_in_child(die_in_root, &before_disown));
+	EXPECT_FALSE(OID_IS_NULL(pmemobj_root(pop, 16384)));
+	EXPECT_EQ(0, pobj_pool_reap(pop));
+}
+
+static int make_root_and_wait(void *arg)
+{
+	(void)arg;
+	pop = pmemobj_open(files_path("pool"), "test");
+	if (!pop || OID_IS_NULL(pmemobj_root(pop, 4096)))
+		return 1;
+	__atomic_store_n(ready, 1, __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+}
+
+/* It had not said yet who it is; who had the lock before lives on, and is not waited for. */
+TEST_F_TIMEOUT(again, root_after_a_nameless_death, 10)
+{
+	pid_t pid;
+
+	ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	ASSERT_NE(MAP_FAILED, ready);
+	pid = files_start(make_root_and_wait, NULL);
+	while (!__atomic_load_n(ready, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	EXPECT_EQ(1000 + SIGKILL, files_in_child(die_in_root, &after_pool_lock));
+	EXPECT_FALSE(OID_IS_NULL(pmemobj_root(pop, 16384)));
+	kill(pid, SIGKILL);
+	files_wait(pid);
+	pobj_pool_reap(pop);
 }
 
 TEST_HARNESS_MAIN
