@@ -362,6 +362,9 @@ TEST_F(super, unreadable_copies)
 	ASSERT_EQ(0, pobj_super_repair(&self->p.m, s));
 	EXPECT_EQ(0, s->bad_copies);
 	EXPECT_EQ(0, memcmp(before, self->p.mem + 4096, SUPER));
+	s->bad_copies = 2;
+	ASSERT_EQ(0, pobj_super_load(&self->p.m, s, &f));
+	EXPECT_EQ(0, s->bad_copies);
 	free(before);
 
 	/* The one that can be read is damaged: that tells more. */
