@@ -91,6 +91,7 @@ char power_first[512];
 u32 power_tell;
 unsigned int pobj_weak_rules;
 void (*power_fenced)(void);
+bool (*power_wanted)(struct power_digest d, int depth);
 
 extern struct pobj_site __start_pobj_sites[];
 extern struct pobj_site __stop_pobj_sites[];
@@ -655,12 +656,69 @@ static u32 recover_and_judge(struct level *v, u32 allowed, const char *when,
 	return states;
 }
 
+/* Of memory, and of what the medium may hold instead. */
+static struct power_digest machine_sum(struct machine *k, bool flushed)
+{
+	struct power_digest sum;
+	const struct dirty *d;
+	u64 salt;
+	u32 i, t;
+
+	machine_digest(k);
+	sum = k->sum;
+	for (i = 0; i < k->list_cnt; i++) {
+		d = k->dirty[k->list[i]];
+		salt = ~(u64)d->line;
+		for (t = 0; flushed && t < POWER_THREADS; t++)
+			salt = digest_mix(salt, d->flushed[t] + 1 + ((u64)t << 32));
+		digest_add(&sum, digest_words(salt, d->content, d->cnt * (LINE / 8)));
+	}
+	return sum;
+}
+
+struct power_digest power_watched(void)
+{
+	return machine_sum(&ex.watched, true);
+}
+
+/*
+ * A recovery that has stored nothing leaves, if power is lost, only images that are explored
+ * anyway. One that has leaves, mostly, what others left.
+ */
+static bool is_wanted(struct machine *k, const struct level *outer, u32 allowed)
+{
+	struct power_digest sum, line;
+	u32 i;
+
+	if (!power_wanted)
+		return true;
+	if (outer && !k->list_cnt)
+		return false;
+	if (!outer)
+		model_look();
+	sum = machine_sum(k, false);
+	for (i = 0; outer && i < outer->at.list_cnt; i++) {
+		const u32 no = outer->at.list[i];
+
+		if (!outer->undecided[no])
+			continue;
+		line = outer->at.dirty[no]->digest;
+		digest_sub(&sum, k->line[no]);
+		digest_add(&sum, line);
+	}
+	digest_add(&sum, ex.model);
+	sum.a += digest_mix(allowed + 1, 0x9e3779b97f4a7c15ULL + ex.depth);
+	return power_wanted(sum, ex.depth);
+}
+
 /* Power is lost on @k: recover every image it may leave. */
 static void explore(struct machine *k, u32 allowed, const char *when)
 {
 	struct level *v = &ex.level[ex.depth], *outer = ex.depth ? v - 1 : NULL;
 	const u32 thread = ex.thread;
 
+	if (!is_wanted(k, outer, allowed))
+		return;
 	if (ex.depth)
 		power_count.nested++;
 	else

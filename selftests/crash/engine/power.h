@@ -24,10 +24,11 @@
 #define POBJ_CRASH_POWER_H
 
 #include "lib/core/media.h"
+#include "selftests/crash/engine/digest.h"
 
-struct power_digest;
-
+#ifndef POWER_THREADS
 #define POWER_THREADS	2U
+#endif
 #define POWER_FRONT	16384U	/* bytes before each image that belong to the case */
 
 /* What exploring counted. */
@@ -100,6 +101,15 @@ void power_ignore_none(void);
 
 /* Called after each fence of what is watched, outside recoveries. May not return. */
 extern void (*power_fenced)(void);
+
+/*
+ * Asked before power is lost inside of @depth recoveries; @d is of all that decides what comes
+ * then: false if it need not be tried again. NULL: always.
+ */
+extern bool (*power_wanted)(struct power_digest d, int depth);
+
+/* Of what is watched: memory, what the medium may hold instead, what is flushed and not fenced. */
+struct power_digest power_watched(void);
 
 /*
  * The operation stores the program's own data: if it is killed nobody makes them durable, and what

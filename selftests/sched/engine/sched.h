@@ -243,6 +243,10 @@ void sched_switch(void **save, void *to);
 
 /* A point at which the process at hand may be stopped or killed, before an access. */
 void sched_point(u64 off, u32 size, enum sched_kind kind);
+/* The same before a fence, if the order of fences is looked at: whatever others have to do. */
+void sched_point_fence(void);
+/* Something is wrong, and the execution ends. */
+void sched_fail(const char *what) __noreturn;
 /* One of @cnt ways on, which are all gone in the end; 0 is the one that costs nothing. */
 u32 sched_choose(u32 cnt);
 /* It waits: until another one has done something. */

@@ -548,6 +548,31 @@ void sched_point(u64 off, u32 size, enum sched_kind kind)
 		sched_dirty(sched_shared(0, off), size);
 }
 
+/*
+ * A kill after the fence leaves less on its way to the medium than one before it, and the others
+ * see the same: before it is enough.
+ */
+void sched_point_fence(void)
+{
+	struct proc *me = &proc[sched_proc];
+	u32 list[SCHED_PROCS], others = 0;
+	bool may_die;
+
+	if (!sched_on)
+		return;
+	may_die = kills && me->stored;
+	if (preempts)
+		others = runnable(list, sched_proc);
+	if (may_die || others)
+		stop_here(others, list, may_die);
+	me->stored = false;
+}
+
+void sched_fail(const char *what)
+{
+	end_badly(what);
+}
+
 void sched_wait(void)
 {
 	if (!sched_on)
