@@ -42,7 +42,7 @@ COUNTER = (r"(?:->|\.|\b)(?:seq|said|sealed|retired|last_free|late\[\d\]|tag|liv
 VERSION = re.compile(r"(?:[\w\->.]*" + COUNTER + r"\s*(?:[-+|]?=(?!=)|\+\+|--))")
 SIDECAR = re.compile(
     r"(?:\(void\))?(?:pobj_side_store|__atomic_(?:store_n|fetch_\w+|exchange_n|add_fetch|sub_fetch)"
-    r"|atomic_store_explicit|pobj_intent_(?:set|clear)|pobj_ring_(?:add|drop|clean)|hold_freed"
+    r"|atomic_store_explicit|pobj_intent_(?:set|clear)|pobj_ring_add|ring_drop|hold_freed"
     r"|release_freed|filter_set|group_doubt|pobj_slab_hint|disown|pobj_span_(?:give|disown|reap"
     r"|settle|build)|map_clear|reserved_toggle|lists_empty|each_owned|owned_settle|slot_set"
     r"|slot_unlock|room_clear|write_inside|lanes_used_raise|pobj_reap_spans|owner_forgets"
@@ -54,6 +54,8 @@ STORE = re.compile(r"pobj_store(?:64|_\w+)\(|step_make\(|steps_make\(|lane_retir
 ORDER = re.compile(r"\b__ATOMIC_(?:RELEASE|ACQUIRE|ACQ_REL|SEQ_CST)\b|"
                    r"\bmemory_order_(?:release|acquire|acq_rel|seq_cst)\b")
 WEAK = re.compile(r"!?pobj_weak\(")
+# Rules that test builds weaken are no part of what stands there, nor of its name.
+WEAK_PART = re.compile(r" (?:&&|\|\|) !?pobj_weak\(\w+\)")
 
 
 class Point:
@@ -61,7 +63,8 @@ class Point:
 
     def __init__(self, cls, path, func, text, line):
         self.cls, self.path, self.func, self.line = cls, path, func, line
-        self.text = re.sub(r"\s+", " ", text).strip()
+        self.text = WEAK_PART.sub("", re.sub(r"\s+", " ", text).strip())
+        self.text = self.text.replace("POBJ_SLOTS", "POBJ_M_SLOT_CNT")
         self.number = 0
         self.nth = 1
 

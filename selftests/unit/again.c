@@ -523,10 +523,18 @@ static int *ready;
 
 static int reserve_and_wait(void *arg)
 {
+	size_t i;
+
 	(void)arg;
 	pop = pmemobj_open(files_path("pool"), "test");
-	if (!pop || !reserve_all(small))
+	if (!pop)
 		return 1;
+	/* No slab is empty, and none is full. */
+	reserve_and_stop(NULL);
+	for (i = 0; i < reserved; i += 50) {
+		if (pmemobj_publish(pop, &act[i], 1))
+			return 2;
+	}
 	__atomic_store_n(ready, 1, __ATOMIC_RELEASE);
 	for (;;)
 		pause();
