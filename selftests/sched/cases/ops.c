@@ -7,7 +7,6 @@
 #include <errno.h>
 
 #include "lib/session.h"
-#include "selftests/lib/audit.h"
 #include "selftests/sched/cases/cases.h"
 
 struct hand *hands[SCHED_PROCS];
@@ -386,6 +385,13 @@ static void cancel_some(u32 proc)
 	h->did++;
 }
 
+/* What it gives back it takes again, as soon as it is there. */
+static void reserve_again(u32 proc)
+{
+	cancel_some(proc);
+	did(proc, !OID_IS_NULL(reserve(hand(proc), LARGE)));
+}
+
 static void prepare_word(u32 proc)
 {
 	struct hand *h = hand(proc);
@@ -549,6 +555,21 @@ static void reap(u32 proc)
 
 /* ---- a full pool -------------------------------------------------------------------------- */
 
+/* Pages in a row that nobody has; those that are reserved look free on the medium. */
+static u64 largest_run(PMEMobjpool *pop)
+{
+	struct pobj_heap *h = pobj_pool_raw(pop)->heap;
+	u64 page, run = 0, most = 0;
+
+	for (page = 0; page < h->g->page_cnt; page++) {
+		run = pobj_group_map(h, page / POBJ_GROUP_PAGES) >> page % POBJ_GROUP_PAGES & 1 ?
+		      0 : run + 1;
+		if (run > most)
+			most = run;
+	}
+	return most;
+}
+
 /* No more than two pages are left; then they are slabs, and empty. */
 static void fill(u32 proc)
 {
@@ -556,7 +577,7 @@ static void fill(u32 proc)
 	u64 pages, size;
 	PMEMoid oid;
 
-	while ((pages = audit_largest_free(h->pop)) > 2) {
+	while ((pages = largest_run(h->pop)) > 2) {
 		size = (pages - 2) * 256;
 		must(!pmemobj_alloc(h->pop, &oid, size > HOLLOW ? size : 256, TYPE, NULL, NULL));
 		before[proc].loose++;
@@ -658,6 +679,8 @@ const struct kind kinds[] = {
 	{ .name = "reserve_four", .prologue = with_64, .run = reserve_some,
 	  .pages = LARGE_PAGES },
 	{ .name = "cancel_four", .prologue = reserve_some, .run = cancel_some,
+	  .pages = LARGE_PAGES },
+	{ .name = "reserve_again", .prologue = reserve_some, .run = reserve_again,
 	  .pages = LARGE_PAGES },
 	{ .name = "reserve_alloc_publish", .prologue = with_64, .run = reserve_put_publish,
 	  .item = { MAKES(0, 2, SMALL), MAKES(1, 4, SMALL), MAKES(2, 5, SMALL),
