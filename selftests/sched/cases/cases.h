@@ -138,6 +138,9 @@ void pool_close(u32 proc);
 /* In all handles: where the areas of the sidecar are. */
 extern struct pobj_side pool_side;
 
+/* Bytes of the records of the lanes there are. */
+u64 pool_lane_bytes(void);
+
 /* What stands there, in words. */
 const char *pool_name(u64 off);
 

@@ -81,6 +81,11 @@ void pool_close(u32 proc)
 	pmemobj_close(hands[proc]->pop);
 }
 
+u64 pool_lane_bytes(void)
+{
+	return LANES * sizeof(struct pobj_side_lane);
+}
+
 bool pool_reaped(void)
 {
 	const u64 *words = sched_shared(0, SCHED_SIDE_AT + pool_side.sessions);

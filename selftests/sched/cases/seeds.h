@@ -8,11 +8,16 @@
 /**
  * struct seed - a seeded bug
  * @first, @second: the pair of kinds that finds it, with one preemption and one kill at most
+ * @weak: the rule of lib/core/weak.h that is broken, and no store
+ * @preempts: if one is not enough; then schedules are taken at random until it is found, in the
+ *	long run only
  */
 struct seed {
 	struct sched_seed bug;
 	const char *first;
 	const char *second;
+	u32 weak;
+	u32 preempts;
 };
 
 extern const struct seed seeds[];

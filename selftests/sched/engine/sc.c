@@ -5,7 +5,7 @@
 const struct sched_seed *sched_seed;
 const void *sched_site;
 
-/* Rules of lib/core/weak.h that are broken; none here. */
+/* Rules of lib/core/weak.h that are broken: see cases/seeds.c. */
 unsigned int pobj_weak_rules;
 
 static u64 off_of(const void *p)
@@ -56,6 +56,8 @@ static u64 sc_load(const void *p, u32 size, int order, const void *site)
 
 	(void)order;
 	sched_site = site;
+	if (__builtin_expect(sched_seed && sched_on && sched_seed->early, 0))
+		sched_seed->early(off_of(p));
 	sched_point(off_of(p), size, SCHED_READ);
 	v = get(p, size);
 	if (__builtin_expect(sched_seed && sched_on && sched_seed->load, 0))
@@ -154,7 +156,13 @@ static void sc_persist(const void *site)
 	(void)site;
 }
 
+static void sc_begin(void)
+{
+	if (sched_seed && sched_seed->begin)
+		sched_seed->begin();
+}
+
 const struct sched_memory sched_sc = {
 	.plain = sc_plain, .load = sc_load, .store = sc_store, .rmw = sc_rmw, .cas = sc_cas,
-	.fence = sc_fence, .flush = sc_flush, .persist = sc_persist,
+	.fence = sc_fence, .flush = sc_flush, .persist = sc_persist, .begin = sc_begin,
 };

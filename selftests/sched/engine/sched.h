@@ -142,13 +142,16 @@ extern const struct sched_memory *sched_memory;	/* the one that is used */
 
 /*
  * A bug that is seeded: how a store to offset @off of what is shared goes wrong. Returns false: the
- * store is lost; may change *@v. NULL: none. Loads: what is read instead.
+ * store is lost; may change *@v. NULL: none. Loads: what is read instead; @early is called before
+ * a load, and before a switch that may come before it, @begin when an execution begins.
  */
 struct sched_seed {
 	const char *name;
 	bool (*store)(u64 off, u64 *v);
 	u64 (*load)(u64 off, u64 v);
 	bool (*split)(u64 off);	/* a read-modify-write is a load and a store */
+	void (*early)(u64 off);
+	void (*begin)(void);
 };
 
 extern const struct sched_seed *sched_seed;
@@ -179,12 +182,14 @@ struct sched_case {
  * @preempts, @kills: at most
  * @seconds: stop after that time, 0: go to the end
  * @random: executions at random, with this seed, instead of all in order; 0: in order
+ * @violations: stop after so many; 0: 100, for more say nothing new
  */
 struct sched_bounds {
 	u32 preempts;
 	u32 kills;
 	double seconds;
 	u64 random;
+	u32 violations;
 };
 
 /* What an exploration did. The counts are of all passes; @last: executions of the last one. */

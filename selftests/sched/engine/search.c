@@ -24,6 +24,7 @@
 #define REAPS_MAX	4U		/* attempts at those who are dead */
 #define TRAIL_MAX	65536U
 #define EVENTS		64U
+#define VIOLATIONS_MAX	100U		/* of one exploration, which then is not complete */
 #define CHECK_EACH	512U		/* executions: then memory is checked, too */
 
 enum { NOBODY = SCHED_PROCS };
@@ -891,6 +892,7 @@ static void execute(void)
 static bool pass(double until)
 {
 	const u64 violations = count->violations;
+	const u64 most = bounds->violations ? bounds->violations : VIOLATIONS_MAX;
 
 	count->passes++;
 	count->last = 0;
@@ -899,7 +901,7 @@ static bool pass(double until)
 	do {
 		execute();
 		count->last++;
-		if (count->violations - violations > 100)
+		if (count->violations - violations >= most)
 			return false;
 		if (until > 0 && !(count->last % 64) && seconds() > until)
 			return false;
