@@ -44,9 +44,10 @@ static const struct search searches_short[] = {
 
 static const struct search searches_long[] = {
 	{ "pairs of entries, 1 preemption, power lost twice", PAIRS_ENTRIES, 1, 0, 2, false },
-	{ "pairs of entries, 1 kill", PAIRS_ENTRIES, 0, 1, 1, false },
+	{ "pairs of entries, 2 preemptions", PAIRS_ENTRIES, 2, 0, 1, false },
+	{ "pairs of entries, 1 preemption, 1 kill", PAIRS_ENTRIES, 1, 1, 1, false },
 	{ "all pairs, 1 preemption", PAIRS_ALL, 1, 0, 1, false },
-	{ "pairs of entries, 1 preemption, 1 kill", PAIRS_ENTRIES, 1, 1, 1, true },
+	{ "all pairs, 2 preemptions, 1 kill", PAIRS_ALL, 2, 1, 1, true },
 };
 
 /* What the workers share. */
@@ -102,8 +103,9 @@ static void explore(const struct kind *a, const struct kind *b, const struct sch
 	sched_end_tag = judge_tag;
 	sched_name = pool_name;
 	power_first[0] = 0;
+	durable_setup(depth);
 	pair_make(a, b);
-	durable_begin(depth);
+	durable_begin();
 	sched_explore(&c, bounds, count);
 	durable_end();
 }

@@ -72,6 +72,7 @@ static struct {
 	const struct power_case *c;
 	const struct pobj_media *m;
 	struct machine watched;
+	struct machine kept;
 	struct level level[DEPTH_MAX];
 	int depth;		/* recoveries we are inside of */
 	struct power_digest model;	/* what the verdict compares to, at this moment */
@@ -932,6 +933,20 @@ void power_begin(const struct pobj_media *m, const struct power_case *c)
 	machine_digest_all(&ex.watched);
 }
 
+void power_keep(void)
+{
+	if (!ex.kept.size)
+		machine_make(&ex.kept, ex.watched.size);
+	machine_digest(&ex.watched);
+	machine_copy(&ex.kept, &ex.watched);
+}
+
+void power_again(void)
+{
+	ex.depth = 0;
+	machine_copy(&ex.watched, &ex.kept);
+}
+
 void power_ignore(const void *p, u64 len)
 {
 	if (ex.ignored == IGNORED_MAX)
@@ -992,6 +1007,7 @@ void power_thread(u32 thread)
 void power_stop(void)
 {
 	machine_free(&ex.watched);
+	machine_free(&ex.kept);
 	ex.m = NULL;
 }
 

@@ -91,6 +91,13 @@ void power_thread(u32 thread);
 void power_pause(bool on);
 
 /*
+ * What is watched is as it is now again after each power_again(), when memory is, too: with what
+ * was uncertain.
+ */
+void power_keep(void);
+void power_again(void);
+
+/*
  * [@p, @p + @len) is in the pool, but no state of it, and may be stored to without the hooks. Holds
  * until power_begin().
  */

@@ -16,7 +16,8 @@
  * is when power is lost at another's fence matters, whether or not they touch the same words.
  *
  * Stores within a line reach the medium in the order in which they were made, by whomever; those of
- * copies and fills by rising address. What the state to begin with was made by is durable.
+ * copies and fills by rising address. What made the state to begin with is recorded, too: what was
+ * left unfenced then is uncertain still.
  */
 #ifndef POBJ_SCHED_DURABLE_H
 #define POBJ_SCHED_DURABLE_H
@@ -45,8 +46,12 @@ struct durable_count {
 
 extern struct durable_count durable_count;
 
-/* Use it: pair_make() has made the state to begin with. Power is lost @depth deep. */
-void durable_begin(int depth);
+/*
+ * Use it: before pair_make() makes the state to begin with, and after that. Power is lost @depth
+ * deep.
+ */
+void durable_setup(int depth);
+void durable_begin(void);
 void durable_end(void);
 
 /* For the judge of an execution: the last call has returned; power is lost once more. */

@@ -18,6 +18,7 @@ struct durable_count durable_count;
 static struct pobj_media watch;
 static struct power_case the_case;
 static bool watching;
+static bool setting_up;		/* the state to begin with is being made */
 
 static struct pobj_site here;
 static struct {
@@ -136,12 +137,42 @@ static void settle(void)
 	step_back(a);
 }
 
+/* What a new pool holds is durable. */
+static void watch_begin(u32 proc)
+{
+	watch = sched_handle(proc)->media;
+	watch.base = sched_shared(0, 0);
+	watch.read = plain_read;
+	power_begin(&watch, &the_case);
+	power_pause(true);
+	watching = true;
+}
+
+/* Is what the process at hand does recorded? */
+static bool is_recorded(void)
+{
+	struct aside a;
+
+	if (sched_on)
+		return true;
+	if (!setting_up || sched_proc >= SCHED_PROCS)
+		return false;
+	if (!watching) {
+		const u32 proc = sched_proc;
+
+		a = step_aside();
+		watch_begin(proc);
+		step_back(a);
+	}
+	return true;
+}
+
 /* Bytes of the image are about to be stored, or just were. */
 static void stored(const void *p, u64 len)
 {
 	const u64 off = off_of(p);
 
-	if (!sched_on || off >= watch.size)
+	if (!is_recorded() || off >= watch.size)
 		return;
 	pending.off = off;
 	pending.len = len;
@@ -154,9 +185,11 @@ static void event(void)
 	const u64 before = power_count.violations;
 	struct aside a;
 
-	if (!sched_on)
+	if (!is_recorded())
 		return;
 	settle();
+	if (setting_up)
+		return;
 	if (did[0] == hands[0]->did && did[1] == hands[1]->did)
 		return;
 	did[0] = hands[0]->did;
@@ -281,10 +314,10 @@ static void medium_flush(const void *p, u64 len, const void *site)
 	struct aside a;
 
 	(void)site;
-	if (!sched_on || !len || off >= watch.size)
+	if (!is_recorded() || !len || off >= watch.size)
 		return;
 	event();
-	if (flush_is_left_out(sched_proc, off, len))
+	if (!setting_up && flush_is_left_out(sched_proc, off, len))
 		return;
 	power_thread(sched_proc);
 	a = step_aside();
@@ -297,18 +330,19 @@ static void medium_fence(const void *site)
 	u64 before;
 	struct aside a;
 
-	if (!sched_on)
+	if (!is_recorded())
 		return;
 	event();
 	sched_site = site;
 	sched_point_fence();
 	event();
-	if (fence_is_left_out(sched_proc))
+	if (!setting_up && fence_is_left_out(sched_proc))
 		return;
 	before = power_count.violations;
 	power_thread(sched_proc);
 	a = step_aside();
-	durable_allow();
+	if (!setting_up)
+		durable_allow();
 	power_trace_fence(&here, &watch);
 	step_back(a);
 	violation_pass(before);
@@ -322,10 +356,7 @@ static void medium_begin(void)
 	const struct itimerval limit = { .it_value.tv_sec = 300 };
 
 	setitimer(ITIMER_VIRTUAL, &limit, NULL);
-	if (watching)
-		power_stop();
-	watching = true;
-	power_begin(&watch, &the_case);
+	power_again();
 	pending.len = 0;
 	did[0] = 0;
 	did[1] = 0;
@@ -348,7 +379,7 @@ static u64 medium_hash(void)
 
 static struct sched_memory medium;
 
-void durable_begin(int depth)
+void durable_setup(int depth)
 {
 	if (!seen)
 		seen = calloc(SEEN, sizeof(*seen));
@@ -356,9 +387,6 @@ void durable_begin(int depth)
 		printf("Bail out! out of memory\n");
 		exit(1);
 	}
-	watch = sched_handle(SCHED_REAPER)->media;
-	watch.base = sched_shared(0, 0);
-	watch.read = plain_read;
 	the_case = durable_case;
 	the_case.depth = depth;
 	medium = sched_sc;
@@ -372,6 +400,16 @@ void durable_begin(int depth)
 	medium.hash = medium_hash;
 	sched_memory = &medium;
 	power_wanted = is_new;
+	pending.len = 0;
+	setting_up = true;
+}
+
+void durable_begin(void)
+{
+	settle();
+	setting_up = false;
+	power_pause(false);
+	power_keep();
 }
 
 void durable_end(void)
