@@ -20,7 +20,9 @@
  *
  * Two machines. C11 promises nothing of a store that precedes a read-modify-write, or a load that
  * follows it, unless both are sequentially consistent; on x86-64, the one machine that pobj is
- * for, it is a LOCKed instruction, which is a fence as well. view_locked says so.
+ * for, it is a LOCKed instruction, which is a fence as well. view_locked says so. A compiler may
+ * still move other accesses over it, as its order allows: so it is a fence for what follows if it
+ * acquires, for what precedes if it releases, and none if it is relaxed.
  *
  * System calls on locks order all: the kernel's view is joined both ways, and who was killed has
  * left his.
@@ -67,6 +69,7 @@ struct msg {
 	u16 locs;		/* how much of @view counts */
 	bool carries;		/* a view */
 	struct view *view;
+	struct view_site *site;	/* whose view it is */
 };
 
 static u16 loc_of[WORDS];	/* + 1 */
@@ -82,7 +85,6 @@ static const char *race;
 
 struct view_site view_site[VIEW_SITES];
 u32 view_site_cnt;
-const void *view_weak;
 u32 view_stale_max = 2;
 bool view_locked = true;
 u64 view_overflows;
@@ -147,11 +149,11 @@ static struct view_site *site_find(const void *at, const char *what, int order)
 	return &view_site[view_site_cnt - 1];
 }
 
-/* The order that counts. */
-static int order_at(int order, const void *at)
+/* An access. The order that counts. */
+static int order_at(struct view_site *s, int order)
 {
-	sched_site = at;
-	return at == view_weak ? __ATOMIC_RELAXED : order;
+	s->hits++;
+	return s->weak ? __ATOMIC_RELAXED : order;
 }
 
 /* ---- locations --------------------------------------------------------------------------- */
@@ -309,10 +311,14 @@ static struct msg *pick(struct loc *l, u32 at, int order, struct view_site *s)
 	return &msgs[offered[cnt - 1 - n]];
 }
 
-static void take(const struct msg *m, u32 at, int order)
+static void take(const struct msg *m, u32 at, int order, struct view_site *s)
 {
 	struct view *v = &mine[sched_proc];
 
+	if (m->carries && acquires(order) && unknown(m->view->known)) {
+		s->met++;
+		m->site->met++;
+	}
 	if (v->ts[at] < m->ts)
 		v->ts[at] = m->ts;
 	if (m->carries && acquires(order))
@@ -320,12 +326,14 @@ static void take(const struct msg *m, u32 at, int order)
 }
 
 /* Append @value; @after: what a read-modify-write has read, NULL: it is a store. */
-static void append(struct loc *l, u32 at, u64 value, int order, const struct msg *after)
+static void append(struct loc *l, u32 at, u64 value, int order, const struct msg *after,
+		   struct view_site *s)
 {
 	struct view *v = &mine[sched_proc];
 	struct msg *m = &msgs[msg_add(l, value)];
 
 	v->ts[at] = m->ts;
+	m->site = after && !releases(order) ? after->site : s;
 	m->locs = (u16)loc_cnt;
 	if (releases(order)) {
 		copy(m->view, v, loc_cnt);
@@ -357,37 +365,39 @@ static u64 view_load(const void *p, u32 size, int order, const void *site)
 	struct msg *m;
 	u32 at;
 
-	order = order_at(order, site);
+	sched_site = site;
 	sched_point(off_of(p), size, SCHED_READ);
 	if (!sched_on)
 		return get(p, size);
 	s = site_find(site, "load", order);
-	s->hits++;
+	order = order_at(s, order);
 	at = loc_find(off_of(p));
 	l = loc_now(at);
 	atomic_read(l);
 	m = size == 8 ? pick(l, at, order, s) : &msgs[l->last];
-	take(m, at, order);
+	take(m, at, order, s);
 	return size == 8 ? m->value : get(p, size);
 }
 
 static void view_store(void *p, u32 size, u64 v, int order, const void *site)
 {
+	struct view_site *s;
 	struct loc *l;
 	u32 at;
 
-	order = order_at(order, site);
+	sched_site = site;
 	sched_point(off_of(p), size, SCHED_WRITE);
 	if (!sched_on) {
 		memcpy(p, &v, size);
 		return;
 	}
-	site_find(site, "store", order)->hits++;
+	s = site_find(site, "store", order);
+	order = order_at(s, order);
 	at = loc_find(off_of(p));
 	l = loc_now(at);
 	atomic_write(l);
 	memcpy(p, &v, size);
-	append(l, at, get(sched_shared(0, (u64)l->word * 8), 8), order, NULL);
+	append(l, at, get(sched_shared(0, (u64)l->word * 8), 8), order, NULL, s);
 }
 
 static u64 changed(enum sched_rmw op, u64 old, u64 v)
@@ -410,7 +420,7 @@ static u64 changed(enum sched_rmw op, u64 old, u64 v)
 }
 
 /* Read the newest, and store @v there if that is to be. */
-static void replace(void *p, u32 size, u64 v, int order)
+static void replace(void *p, u32 size, u64 v, int order, struct view_site *s)
 {
 	const u32 at = loc_find(off_of(p));
 	struct loc *l = loc_now(at);
@@ -418,26 +428,27 @@ static void replace(void *p, u32 size, u64 v, int order)
 
 	atomic_read(l);
 	atomic_write(l);
-	if (view_locked)
+	if (view_locked && acquires(order))
 		join(&mine[sched_proc], &fences, loc_cnt);
-	take(old, at, order);
+	take(old, at, order, s);
 	memcpy(p, &v, size);
-	append(l, at, get(sched_shared(0, (u64)l->word * 8), 8), order, old);
-	if (view_locked)
-		copy(&fences, &mine[sched_proc], loc_cnt);
+	append(l, at, get(sched_shared(0, (u64)l->word * 8), 8), order, old, s);
+	if (view_locked && releases(order))
+		join(&fences, &mine[sched_proc], loc_cnt);
 }
 
 static u64 view_rmw(void *p, u32 size, enum sched_rmw op, u64 v, int order, const void *site)
 {
+	struct view_site *s;
 	u64 old, new;
 
-	order = order_at(order, site);
+	sched_site = site;
 	sched_point(off_of(p), size, SCHED_RMW);
 	old = get(p, size);
 	new = changed(op, old, v);
 	if (sched_on) {
-		site_find(site, "change", order)->hits++;
-		replace(p, size, new, order);
+		s = site_find(site, "change", order);
+		replace(p, size, new, order_at(s, order), s);
 	} else {
 		memcpy(p, &new, size);
 	}
@@ -447,20 +458,23 @@ static u64 view_rmw(void *p, u32 size, enum sched_rmw op, u64 v, int order, cons
 static bool view_cas(void *p, u32 size, u64 *expected, u64 v, int ok, int fail, const void *site)
 {
 	const u64 old_expected = *expected;
+	struct view_site *s = NULL;
 	struct loc *l;
 	u64 old;
 	u32 at;
 
-	ok = order_at(ok, site);
-	fail = order_at(fail, site);
+	sched_site = site;
 	sched_point(off_of(p), size, SCHED_RMW);
 	old = get(p, size);
 	*expected = old;
-	if (sched_on)
-		site_find(site, "compare", ok)->hits++;
+	if (sched_on) {
+		s = site_find(site, "compare", ok);
+		ok = order_at(s, ok);
+		fail = s->weak ? __ATOMIC_RELAXED : fail;
+	}
 	if (old == old_expected) {
 		if (sched_on)
-			replace(p, size, v, ok);
+			replace(p, size, v, ok, s);
 		else
 			memcpy(p, &v, size);
 		return true;
@@ -469,7 +483,7 @@ static bool view_cas(void *p, u32 size, u64 *expected, u64 v, int ok, int fail, 
 		at = loc_find(off_of(p));
 		l = loc_now(at);
 		atomic_read(l);
-		take(&msgs[l->last], at, fail);
+		take(&msgs[l->last], at, fail, s);
 	}
 	return false;
 }

@@ -15,6 +15,9 @@ extern const struct sched_memory sched_view;
  * @order: what it asks for, __ATOMIC_*
  * @hits: accesses
  * @stale: of these, reads that could choose
+ * @met: how often an acquiring load told its process something that a message of a releasing store
+ *	carried: for both; where that never happens, relaxing them changes nothing
+ * @weak: its accesses are relaxed
  */
 struct view_site {
 	const void *at;
@@ -22,6 +25,8 @@ struct view_site {
 	int order;
 	u64 hits;
 	u64 stale;
+	u64 met;
+	bool weak;
 };
 
 #define VIEW_SITES	1024U
@@ -29,16 +34,13 @@ struct view_site {
 extern struct view_site view_site[VIEW_SITES];
 extern u32 view_site_cnt;
 
-/* The site whose accesses are relaxed; NULL: none. */
-extern const void *view_weak;
-
 /* Reads of an execution that may choose an older message. */
 extern u32 view_stale_max;
 
 /* Counted, not cut off in silence: what the tables had no room for. */
 extern u64 view_overflows;
 
-/* A read-modify-write is a fence, too: x86-64. */
+/* A read-modify-write that acquires or releases is a fence in that direction, too: x86-64. */
 extern bool view_locked;
 
 /* Races found are violations: NULL, or the first one of the execution. */
