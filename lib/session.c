@@ -15,14 +15,15 @@
  *	n	free	session n is dead
  *
  * That is true for whoever has the slot's other byte, which is the judge's: it is locked before the
- * first one, by who begins until his word is there, and by who reaps until all is done. Without it a
- * word n whose lock is held could as well be that of a dead session that is about to be reaped.
+ * first one, by who begins until his word is there, and by who reaps until all is done.
+ * Without it a word n whose lock is held could as well be that of a dead session that is
+ * about to be reaped.
  *
  *	begin	judge; lock; reap whom the word names; store the word; judge no more; reap all
  *		other dead; wait until those that others judge are judged
  *	end	the word to 0 (but after a failed write: then it is dead); unlock
- *	reap	word is not 0, judge, lock succeeds, word is still not 0: reap; the word to 0; unlock
- *		both
+ *	reap	word is not 0, judge, lock succeeds, word is still not 0: reap; the word to 0;
+ *		unlock both
  *
  * Only who holds the lock stores the word. A kill between any two steps leaves one of the four
  * states: a reaper that is killed leaves "dead" behind, and the next one reaps the session again.
@@ -203,7 +204,10 @@ static int dead_settle(struct pobj_pool *p)
 			p->path);
 }
 
-/* With the judge's byte. 1: the slot is ours, its last session is reaped if it died; 0; or -errno. */
+/*
+ * With the judge's byte. 1: the slot is ours, its last session is reaped if it died; 0; or
+ * -errno.
+ */
 static int slot_begin(struct pobj_pool *p, u32 slot)
 {
 	u64 *word = &slot_words(p)[slot];

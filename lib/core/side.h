@@ -51,10 +51,10 @@
  *     them compute is the same.
  * V9. A lane's records are emptied before its @session is set to 0.
  * V10. V4 is made for what goes forward. The reaper may take a free back: then the object is
- *     allocated first, and listed no more after that; who read its state before and looks at the lists
- *     now takes it for free. So between the two the reaper counts (@reaps in the head), and whoever
- *     looks for objects to hand out, or for slabs that are empty, looks again if that moved
- *     since he began.
+ *     allocated first, and listed no more after that; who read its state before and looks
+ *     at the lists now takes it for free. So between the two the reaper counts (@reaps in
+ *     the head), and whoever looks for objects to hand out, or for slabs that are empty,
+ *     looks again if that moved since he began.
  */
 #ifndef POBJ_CORE_SIDE_H
 #define POBJ_CORE_SIDE_H
