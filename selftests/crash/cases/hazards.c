@@ -300,14 +300,15 @@ void case_hazards(void)
 		power_tell = 0;
 		bad = hazard_run(h);
 		clean += !bad;
-		if (bad)
+		if (bad && tell)
 			printf("# %s: %s\n", h->name, power_first);
 		pobj_weak_rules = h->weak;
 		promise = h->promise;
 		off_set(h, true);
 		power_first[0] = 0;
 		if (!hazard_run(h)) {
-			printf("# %s: not found with its rule weakened\n", h->name);
+			if (tell)
+				printf("# %s: not found with its rule weakened\n", h->name);
 			missed++;
 		} else if (tell > 1) {
 			printf("# %s, weakened: %s\n", h->name, power_first);
@@ -316,8 +317,9 @@ void case_hazards(void)
 		promise = false;
 		pobj_weak_rules = 0;
 	}
-	printf("# %u hazards, %llu clean, %llu found with the rule weakened\n", i,
-	       (unsigned long long)clean, (unsigned long long)(i - missed));
+	if (tell)
+		printf("# %u hazards, %llu clean, %llu found with the rule weakened\n", i,
+		       (unsigned long long)clean, (unsigned long long)(i - missed));
 	/* What was sought and found is none. */
 	power_count.violations = before.violations + (i - clean) + missed;
 	power_tell = tell;

@@ -203,9 +203,15 @@ static bool enough(u64 violations)
 }
 
 /*
- * Each operation by itself, on the states in use for @use; or, with a @length of 2, after each of
- * those that use different entries of the log (after all of them: make prove-power).
+ * First of two: those that use different entries of the log, and two after which a flush or a fence
+ * matters that no other pair needs (after all of them: make prove-power).
  */
+static bool leads(const struct heap_op *op)
+{
+	return op->entry || op->run == op_free_reopen || op->run == op_alloc_mixed;
+}
+
+/* Each operation by itself, on the states in use for @use; or, with a @length of 2, after those. */
 static void explore_all(enum heap_use_of use, u32 length, const struct heap_depth *how)
 {
 	const u64 violations = power_count.violations;
@@ -217,7 +223,7 @@ static void explore_all(enum heap_use_of use, u32 length, const struct heap_dept
 		for (last = 0; last < heap_op_cnt; last++) {
 			seq[length - 1] = last;
 			for (seq[0] = length > 1 ? 0 : last; seq[0] < heap_op_cnt; seq[0]++) {
-				if (length > 1 && !heap_ops[seq[0]].entry)
+				if (length > 1 && !leads(&heap_ops[seq[0]]))
 					continue;
 				if (!how->kill || !heap_ops[last].wide)
 					heap_explore(&heap_starts[s], seq, length, how);

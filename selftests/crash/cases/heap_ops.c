@@ -91,7 +91,7 @@ void op_reopen(void)
 }
 
 /* The next thread of that lane has fences that do not cover what recovered it. */
-static void op_free_reopen(void)
+void op_free_reopen(void)
 {
 	op_free0_remote();
 	heap_model_learn();

@@ -61,6 +61,7 @@ void op_alloc2(void);
 void op_alloc_other(void);
 void op_alloc_type(void);
 void op_alloc_mixed(void);
+void op_free_reopen(void);
 void op_alloc_none(void);
 void op_alloc_stack(void);
 void op_alloc_inner(void);
