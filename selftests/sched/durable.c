@@ -6,6 +6,7 @@
  * and one for each search.
  *
  *	DURABLE_LONG=1		all of it (make prove-durable); else a sample
+ *	DURABLE_SEARCH=n	the nth search only
  *	DURABLE_SECONDS=n	how long the search goes on that has no end in reach (60)
  *	DURABLE_WORKERS=n	processes that search (one for each CPU)
  *
@@ -345,10 +346,15 @@ int main(int argc, char **argv)
 {
 	const bool all = getenv("DURABLE_LONG");
 	const struct search *s = all ? searches_long : searches_short;
-	const u32 cnt = all ? ARRAY_SIZE(searches_long) : ARRAY_SIZE(searches_short);
+	const u32 only = number_of("DURABLE_SEARCH", 0);
+	u32 cnt = all ? ARRAY_SIZE(searches_long) : ARRAY_SIZE(searches_short);
 	bool ok = true;
 	u32 i;
 
+	if (only && only <= cnt) {
+		s += only - 1;
+		cnt = 1;
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sched_world_make();
 	if (argc > 5)
