@@ -38,7 +38,7 @@ locks|-DKILLS=1 -DTWICE||
 locks|-DKILLS=2||
 '
 
-# run MODEL FLAGS [SECONDS]: sets $errors, $states, $ended, $what
+# run MODEL FLAGS [SECONDS], compiled with $optimise: sets $errors, $states, $ended, $what
 run() {
 	dir=$out/$1
 	rm -rf "$dir" && mkdir -p "$dir" && cd "$dir" || exit 1
@@ -49,7 +49,7 @@ run() {
 		return
 	fi
 	# NOFAIR, NOREDUCE: kills make a process wait at any step, which reduction does not know.
-	gcc -O1 -w -DSAFETY -DNOFAIR -DNOREDUCE -DCOLLAPSE -DMEMLIM=12000 -o pan pan.c || return
+	gcc $optimise -w -DSAFETY -DNOFAIR -DNOREDUCE -DCOLLAPSE -DMEMLIM=12000 -o pan pan.c || return
 	# The end of an execution is judged by the model (kill.pml).
 	# An interrupt ends the search and prints the counts.
 	timeout -s INT "${3:-0}" ./pan -E -m$depth -n >pan.out 2>&1
@@ -72,6 +72,7 @@ point() {
 }
 
 check_model() {
+	optimise=-O1
 	run "$1" "$2" "$3"
 	ok=no
 	[ "$errors" = 0 ] && [ $ended = yes ] && ok=yes
@@ -87,6 +88,8 @@ check_model() {
 }
 
 check_bug() {
+	# Mostly found in less time than it takes to compile.
+	optimise=-O0
 	run "$1" "$2"
 	ok=no
 	[ "${errors:-0}" -gt 0 ] && ok=yes
