@@ -37,7 +37,7 @@ FENCE = r"\b(?:pobj_fence|lane_fence|lane_retire|pobj_lane_retire|pobj_ring_reti
 # Lengths within one line of an aligned word or line: no tail to cut.
 ONE_LINE = {"POBJ_M_LINE", "sizeof(*line)", "sizeof(*dst)", "sizeof(*a)", "sizeof(*word)"}
 COUNTER = (r"(?:->|\.|\b)(?:seq|said|sealed|retired|last_free|late\[\d\]|tag|live_id|closed"
-           r"|missed\b|missed\[\w+\]|large_missed|ring_seq\[\w\]|newest|torn|busy\[[^]]*\]|session|stamp"
+           r"|missed\b|missed\[\w+\]|large_missed|newest|torn|busy\[[^]]*\]|session|stamp"
            r"|generation|chunks|bad_copies|_pobj_cache_invalidate)")
 VERSION = re.compile(r"(?:[\w\->.]*" + COUNTER + r"\s*(?:[-+|]?=(?!=)|\+\+|--))")
 SIDECAR = re.compile(
