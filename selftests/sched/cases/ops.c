@@ -518,7 +518,9 @@ static void cancel_in_thread(u32 proc)
 {
 	sched_thread(1);
 	put(proc, 0, SMALL);
-	cancel_some(proc);
+	/* An operation ends with the call that fails. */
+	if (!hand(proc)->failed)
+		cancel_some(proc);
 	sched_thread_exit();
 	sched_thread(0);
 }
