@@ -78,8 +78,10 @@ $(sched-programs): $(O)/%: $(O)/sched/%.o $(sched-traced) $(sched-plain)
 tests: $(sched-programs)
 check check-host: host-programs += $(sched-programs)
 
-prove-kill: $(O)/selftests/sched/kill ## stop and kill processes in all schedules; takes long
-	SCHED_LONG=1 $<
+# The log tells how far it is; SCHED_RESUME=1 goes on from there.
+prove-kill: $(O)/selftests/sched/kill $(kill-real-needs) ## kill simulated processes in all schedules, then real ones; takes hours
+	SCHED_LONG=1 SCHED_LOG=$(O)/sched/prove-kill.log $<
+	$(kill-real)
 
 prove-durable: $(O)/selftests/sched/durable ## lose power in all schedules of two operations
 	DURABLE_LONG=1 $<
