@@ -9,8 +9,8 @@ LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 KVER    ?= 6.1
 
-# Every job at once, unless the caller says otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# Every job at once, unless the caller says otherwise, or another make that called this one.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 MAKEFLAGS += --no-print-directory -r
