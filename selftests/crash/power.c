@@ -156,7 +156,7 @@ static int prove(void)
 	return left || silent || c->violations || heap.violations;
 }
 
-/* Which test is the @nth to be tried without @s? Those that know the most of its file come first. */
+/* Which test is the @nth to be tried without @s? Those that know most of its file come first. */
 static u32 test_nth(const struct pobj_site *s, u32 nth)
 {
 	u32 first = TESTS - 1;
