@@ -64,33 +64,6 @@ static struct board {
 	u32 told;
 } *board;
 
-static double seconds_now(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static u32 number_of(const char *variable, u32 otherwise)
-{
-	const char *value = getenv(variable);
-
-	return value && atoi(value) > 0 ? (u32)atoi(value) : otherwise;
-}
-
-static const struct kind *kind_named(const char *name)
-{
-	u32 i;
-
-	for (i = 0; i < kind_cnt; i++) {
-		if (!strcmp(kinds[i].name, name))
-			return &kinds[i];
-	}
-	printf("Bail out! there is no kind %s\n", name);
-	exit(1);
-}
-
 static void explore(const struct kind *a, const struct kind *b, const struct sched_bounds *bounds,
 		    int depth, struct sched_count *count)
 {

@@ -92,33 +92,6 @@ static struct sched_count total;	/* of all searches; @complete is not used */
 static u32 total_pairs, total_cut;	/* cut: by time, or by too many violations */
 static int log_fd = -1;
 
-static double seconds_now(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static u32 number_of(const char *variable, u32 otherwise)
-{
-	const char *text = getenv(variable);
-
-	return text && atoi(text) > 0 ? (u32)atoi(text) : otherwise;
-}
-
-static const struct kind *kind_named(const char *name)
-{
-	u32 i;
-
-	for (i = 0; i < kind_cnt; i++) {
-		if (!strcmp(kinds[i].name, name))
-			return &kinds[i];
-	}
-	printf("Bail out! there is no kind %s\n", name);
-	exit(1);
-}
-
 /* @seed: NULL, or a bug; the state to begin with is made without it. */
 static void explore(const struct kind *a, const struct kind *b, const struct sched_bounds *bounds,
 		    const struct seed *seed, struct sched_count *count)

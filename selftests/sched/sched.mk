@@ -23,7 +23,8 @@ sched-small := $(O)/sched/include/lib/core/side.h $(O)/sched/include/lib/heap.h
 sched-traced := $(patsubst %.c,$(O)/sched/%.o,$(sort $(filter-out lib/registry.c, \
 	$(wildcard lib/*.c lib/core/*.c)) selftests/sched/cases/pool.c selftests/sched/cases/ops.c))
 sched-plain := $(patsubst %.c,$(O)/sched/%.o,$(sort $(wildcard selftests/sched/engine/*.c) \
-	selftests/sched/cases/judge.c selftests/sched/cases/seeds.c selftests/lib/audit.c))
+	selftests/sched/cases/args.c selftests/sched/cases/judge.c \
+	selftests/sched/cases/seeds.c selftests/lib/audit.c))
 
 $(O)/sched/include/lib/core/side.h: lib/core/side.h
 	@mkdir -p $(@D)

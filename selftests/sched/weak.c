@@ -29,14 +29,6 @@ static bool point(bool ok, const char *what)
 	return ok;
 }
 
-static double seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* ---- litmus tests ------------------------------------------------------------------------ */
 
 static const char here[1];	/* a site */
@@ -305,18 +297,6 @@ static const struct scenario {
 	{ "list_begins", "list_begins", false },
 };
 
-static const struct kind *kind_named(const char *name)
-{
-	u32 i;
-
-	for (i = 0; i < kind_cnt; i++) {
-		if (!strcmp(kinds[i].name, name))
-			return &kinds[i];
-	}
-	printf("Bail out! there is no kind %s\n", name);
-	exit(1);
-}
-
 static const char *judge_all(void)
 {
 	static char text[768];
@@ -409,7 +389,7 @@ static void scenarios_all(const struct level *l, u32 level)
 		if (l->small && !scenarios[i].small)
 			continue;
 		memset(&count, 0, sizeof(count));
-		began = seconds_now();
+		began = seconds_now(CLOCK_PROCESS_CPUTIME_ID);
 		for (n = 0; n < VIEW_SITES; n++) {
 			view_site[n].hits = 0;
 			view_site[n].met = 0;
@@ -425,7 +405,7 @@ static void scenarios_all(const struct level *l, u32 level)
 		       scenarios[i].first, scenarios[i].second, bounds.preempts, bounds.kills,
 		       view_stale_max, (unsigned long long)count.executions);
 		printf("%llu ends, %llu violations; %.1f s\n", (unsigned long long)count.judged,
-		       (unsigned long long)count.violations, seconds_now() - began);
+		       (unsigned long long)count.violations, seconds_now(CLOCK_PROCESS_CPUTIME_ID) - began);
 	}
 }
 
@@ -642,7 +622,7 @@ static void places_all(bool all)
 {
 	u32 i, n, tried = 0, noticed = 0, explained = 0, alone = 0, wrong = 0;
 	u64 executions = 0;
-	const double began = seconds_now();
+	const double began = seconds_now(CLOCK_PROCESS_CPUTIME_ID);
 	bool found;
 
 	sched_tell = 0;
@@ -683,7 +663,7 @@ static void places_all(bool all)
 	       alone, tried, noticed);
 	printf("%u explained, %u not as they should be; %llu executions, ", explained, wrong,
 	       (unsigned long long)executions);
-	printf("%.1f s\n", seconds_now() - began);
+	printf("%.1f s\n", seconds_now(CLOCK_PROCESS_CPUTIME_ID) - began);
 	for (n = 0; all && n < LEVELS; n++) {
 		for (i = 0, noticed = 0; i < place_cnt; i++)
 			noticed += place[i].level == n;
@@ -699,7 +679,7 @@ static int one_pair(char **argv)
 		.preempts = (u32)atoi(argv[3]), .kills = (u32)atoi(argv[4]),
 	};
 	struct sched_count c = { .executions = 0 };
-	const double began = seconds_now();
+	const double began = seconds_now(CLOCK_PROCESS_CPUTIME_ID);
 
 	view_stale_max = (u32)atoi(argv[5]);
 	explore(argv[1], argv[2], &bounds, &c);
@@ -707,7 +687,7 @@ static int one_pair(char **argv)
 	       argv[2], (unsigned long long)c.executions, (unsigned long long)c.pruned,
 	       (unsigned long long)c.judged, (unsigned long long)c.violations);
 	printf("%llu overflows; %.2f s\n", (unsigned long long)view_overflows,
-	       seconds_now() - began);
+	       seconds_now(CLOCK_PROCESS_CPUTIME_ID) - began);
 	return !!c.violations || view_overflows;
 }
 

@@ -10,6 +10,8 @@
 #define POBJ_SCHED_CASES_H
 
 #define PMEMOBJ_DIRECT_NON_INLINE
+#include <time.h>
+
 #include "lib/heap.h"
 #include "libpmemobj.h"
 #include "selftests/sched/engine/sched.h"
@@ -159,8 +161,21 @@ void table_clear(u32 proc);
 
 /* ---- judge.c ----------------------------------------------------------------------------- */
 
+/* The share of process @p after @calls of its operation. */
+void model_of(u32 p, u64 calls, struct model *m);
+
 const char *judge(void);
 void judge_close(u32 proc);
 u64 judge_tag(void);
+
+/* ---- args.c ------------------------------------------------------------------------------ */
+
+/* The kind that an argument names; without it the program ends. */
+const struct kind *kind_named(const char *name);
+
+/* Value of an environment variable, above 0. */
+u32 number_of(const char *variable, u32 otherwise);
+
+double seconds_now(clockid_t clock);
 
 #endif

@@ -112,29 +112,6 @@ static const struct object *object_find(u64 off)
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
-/* The share of process @p after @calls of its operation. */
-static void model_of(u32 p, u64 calls, struct model *model)
-{
-	const struct item *i;
-	u32 k;
-	int n;
-
-	*model = before[p];
-	for (k = 0; k < ITEMS && pair[p]->item[k].kind; k++) {
-		i = &pair[p]->item[k];
-		if (i->call >= calls)
-			continue;
-		if (i->kind == OBJECT)
-			model->d[i->at] = i->thing;
-		for (n = 0; i->kind == WORD && n < i->cnt; n++)
-			model->word[i->at + (u32)n] = i->value;
-		if (i->kind == LOOSE)
-			model->loose += i->cnt;
-		if (i->kind == LIST)
-			model->list += i->cnt;
-	}
-}
-
 static bool thing_is(const struct pobj_media *m, const struct thing *t, const struct object *o)
 {
 	u64 at;

@@ -22,8 +22,7 @@ static const char *wrong;
 
 /* ---- the model --------------------------------------------------------------------------- */
 
-/* The share of process @p after @calls of its operation. */
-static void model_of(u32 p, u32 calls, struct model *m)
+void model_of(u32 p, u64 calls, struct model *m)
 {
 	const struct item *i;
 	u32 k;

@@ -75,25 +75,6 @@ void __tsan_write_range(void *p, unsigned long len)
 
 /* ---- atomic accesses --------------------------------------------------------------------- */
 
-static u64 apply(enum sched_rmw op, u64 old, u64 v)
-{
-	switch (op) {
-	case SCHED_XCHG:
-		return v;
-	case SCHED_ADD:
-		return old + v;
-	case SCHED_SUB:
-		return old - v;
-	case SCHED_AND:
-		return old & v;
-	case SCHED_OR:
-		return old | v;
-	case SCHED_XOR:
-		return old ^ v;
-	}
-	abort();
-}
-
 #define ATOMIC_RMW(n, type, name, op)						\
 type __tsan_atomic##n##_##name(type *p, type v, int order)		\
 {										\
@@ -103,7 +84,7 @@ type __tsan_atomic##n##_##name(type *p, type v, int order)		\
 		return (type)sched_memory->rmw((void *)p, n / 8, op, v, order, SITE); \
 	old = *p;								\
 	plain((void *)p, n / 8, SCHED_WRITE, SITE);				\
-	*p = (type)apply(op, old, v);						\
+	*p = (type)sched_changed(op, old, v);						\
 	return old;								\
 }
 

@@ -76,25 +76,6 @@ static void sc_store(void *p, u32 size, u64 v, int order, const void *site)
 	put(p, size, v);
 }
 
-static u64 rmw(enum sched_rmw op, u64 old, u64 v)
-{
-	switch (op) {
-	case SCHED_XCHG:
-		return v;
-	case SCHED_ADD:
-		return old + v;
-	case SCHED_SUB:
-		return old - v;
-	case SCHED_AND:
-		return old & v;
-	case SCHED_OR:
-		return old | v;
-	case SCHED_XOR:
-		return old ^ v;
-	}
-	abort();
-}
-
 static u64 sc_rmw(void *p, u32 size, enum sched_rmw op, u64 v, int order, const void *site)
 {
 	u64 old, new;
@@ -104,12 +85,12 @@ static u64 sc_rmw(void *p, u32 size, enum sched_rmw op, u64 v, int order, const 
 	if (__builtin_expect(sched_seed && sched_on && sched_seed->split, 0) &&
 	    sched_seed->split(off_of(p))) {
 		old = sc_load(p, size, order, site);
-		sc_store(p, size, rmw(op, old, v), order, site);
+		sc_store(p, size, sched_changed(op, old, v), order, site);
 		return old;
 	}
 	sched_point(off_of(p), size, SCHED_RMW);
 	old = get(p, size);
-	new = rmw(op, old, v);
+	new = sched_changed(op, old, v);
 	if (__builtin_expect(sched_seed && sched_on && sched_seed->store, 0) &&
 	    !sched_seed->store(off_of(p), &new))
 		return old;

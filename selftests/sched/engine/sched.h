@@ -111,6 +111,26 @@ void *sched_alloc(size_t bytes);
 enum sched_kind { SCHED_READ, SCHED_WRITE, SCHED_RMW };
 enum sched_rmw { SCHED_XCHG, SCHED_ADD, SCHED_SUB, SCHED_AND, SCHED_OR, SCHED_XOR };
 
+/* What @old becomes. */
+static inline u64 sched_changed(enum sched_rmw op, u64 old, u64 v)
+{
+	switch (op) {
+	case SCHED_XCHG:
+		return v;
+	case SCHED_ADD:
+		return old + v;
+	case SCHED_SUB:
+		return old - v;
+	case SCHED_AND:
+		return old & v;
+	case SCHED_OR:
+		return old | v;
+	case SCHED_XOR:
+		return old ^ v;
+	}
+	abort();
+}
+
 /**
  * struct sched_memory - how shared memory answers; addresses are of the process at hand
  * @plain: before a plain access, which the code itself makes when this returns

@@ -400,25 +400,6 @@ static void view_store(void *p, u32 size, u64 v, int order, const void *site)
 	append(l, at, get(sched_shared(0, (u64)l->word * 8), 8), order, NULL, s);
 }
 
-static u64 changed(enum sched_rmw op, u64 old, u64 v)
-{
-	switch (op) {
-	case SCHED_XCHG:
-		return v;
-	case SCHED_ADD:
-		return old + v;
-	case SCHED_SUB:
-		return old - v;
-	case SCHED_AND:
-		return old & v;
-	case SCHED_OR:
-		return old | v;
-	case SCHED_XOR:
-		return old ^ v;
-	}
-	abort();
-}
-
 /* Read the newest, and store @v there if that is to be. */
 static void replace(void *p, u32 size, u64 v, int order, struct view_site *s)
 {
@@ -445,7 +426,7 @@ static u64 view_rmw(void *p, u32 size, enum sched_rmw op, u64 v, int order, cons
 	sched_site = site;
 	sched_point(off_of(p), size, SCHED_RMW);
 	old = get(p, size);
-	new = changed(op, old, v);
+	new = sched_changed(op, old, v);
 	if (sched_on) {
 		s = site_find(site, "change", order);
 		replace(p, size, new, order_at(s, order), s);
