@@ -73,12 +73,12 @@ static inline void reserved_toggle(struct pobj_heap *h, u64 page, u32 idx, bool 
 		__atomic_fetch_xor(&side->reserved_b[idx / 64], bit, __ATOMIC_ACQ_REL);
 }
 
-/* Reserved no more. */
-static inline void reserved_end(struct pobj_tlane *tl, const struct pobj_spot *spot)
+/* Reserved no more. @slab: the lane's own, or NULL. */
+static inline void reserved_end(struct pobj_tlane *tl, u64 ref, struct pobj_slab *slab)
 {
-	reserved_toggle(tl->p->heap, spot->page, spot->idx, spot->slab);
-	if (spot->slab && POBJ_UNLIKELY(!spot->slab->set))
-		pobj_slab_unreserved(tl, spot->slab);
+	reserved_toggle(tl->p->heap, pobj_ref_page(ref), pobj_ref_idx(ref), slab);
+	if (slab && POBJ_UNLIKELY(!slab->set))
+		pobj_slabs_aside_give_up(tl);
 }
 
 PMEMoid pmemobj_xreserve(PMEMobjpool *pop, struct pobj_action *act, size_t size,
@@ -201,7 +201,7 @@ static inline void action_settle(struct pobj_tlane *tl, const struct action *a)
 	if (pobj_spot_is_large(&spot))
 		pobj_large_settle(tl, &spot);
 	else
-		reserved_end(tl, &spot);
+		reserved_end(tl, a->ref, spot.slab);
 }
 
 /*
@@ -213,7 +213,8 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 	struct pobj_heap *h = tl->p->heap;
 	const struct action *a;
 	struct pobj_step s[POBJ_M_PAIRS];
-	struct pobj_spot spot[POBJ_M_PAIRS];
+	struct pobj_spot spot;
+	bool aside = false;
 	size_t i;
 	int err;
 
@@ -230,8 +231,9 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 		}
 		if (a->kind != KIND_RESERVED || pobj_ref_idx(a->ref) == POBJ_M_REF_LARGE)
 			return 1;
-		action_spot(tl, a, &spot[i]);
-		pobj_spot_step(&spot[i], false, &s[i]);
+		action_spot(tl, a, &spot);
+		pobj_spot_step(&spot, false, &s[i]);
+		aside |= spot.slab && !spot.slab->set;
 	}
 	if (cnt > 1 && s[0].at == s[cnt - 1].at)
 		return 1;
@@ -242,9 +244,13 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 	if (err)
 		return pobj_heap_broken(tl->p, err);
 	for (i = 0; i < cnt; i++) {
+		a = (const struct action *)&actv[i];
 		if (s[i].kind != POBJ_STEP_WORD)
-			reserved_end(tl, &spot[i]);
+			reserved_toggle(h, pobj_ref_page(a->ref), pobj_ref_idx(a->ref),
+					s[i].kind == POBJ_STEP_A);
 	}
+	if (POBJ_UNLIKELY(aside))
+		pobj_slabs_aside_give_up(tl);
 	return 0;
 }
 
@@ -302,6 +308,6 @@ void pmemobj_cancel(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 		if (spot.slab)
 			spot.slab->avail[spot.idx / 64] |= 1ULL << spot.idx % 64;
 		/* Nobody need be told: the owner of the slab looks himself. */
-		reserved_end(tl, &spot);
+		reserved_end(tl, a->ref, spot.slab);
 	}
 }

@@ -389,8 +389,11 @@ void pobj_quarantine_mask(const struct pobj_heap *h, u64 page, u64 bits[POBJ_M_S
 int pobj_slab_take(struct pobj_tlane *tl, size_t size, u64 type, bool unlogged,
 		   struct pobj_spot *spot);
 
-/* A reservation is gone in a slab that the lane kept for its reservations only: it may go, too. */
-void pobj_slab_unreserved(struct pobj_tlane *tl, struct pobj_slab *s);
+/*
+ * Give up slabs that the lane keeps for their reservations only and that have none any more. Cold:
+ * inlined, it would cost every publish its registers.
+ */
+void pobj_slabs_aside_give_up(struct pobj_tlane *tl) __attribute__((cold, noinline));
 
 /* The operation that took @spot is over: @back: hand it out again. */
 void pobj_slab_settle(struct pobj_slab *s, u32 idx, bool back);

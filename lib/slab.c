@@ -204,8 +204,7 @@ u32 pobj_slabs_give_up(struct pobj_tlane *tl)
 	return kept;
 }
 
-/* Those that are kept for reservations alone, and may go now. */
-static void detached_give_up(struct pobj_tlane *tl)
+void pobj_slabs_aside_give_up(struct pobj_tlane *tl)
 {
 	u32 i;
 
@@ -213,12 +212,6 @@ static void detached_give_up(struct pobj_tlane *tl)
 		if (tl->slab[i] && !tl->slab[i]->set && slab_idle(tl->slab[i]))
 			slab_give_up(tl, tl->slab[i]);
 	}
-}
-
-void pobj_slab_unreserved(struct pobj_tlane *tl, struct pobj_slab *s)
-{
-	if (slab_idle(s))
-		slab_give_up(tl, s);
 }
 
 /* Which objects may the lane hand out? In the order of V4. False: none. */
@@ -302,7 +295,7 @@ static void set_make_room(struct pobj_tlane *tl, struct pobj_slab_set *set)
 
 	if (set->cnt < POBJ_SLABS_OWNED)
 		return;
-	detached_give_up(tl);
+	pobj_slabs_aside_give_up(tl);
 	for (i = 0; i < set->cnt; i++) {
 		s = set->slab[i];
 		if (slab_idle(s)) {
@@ -684,7 +677,7 @@ int pobj_heap_squeeze(struct pobj_tlane *tl)
 	if (err)
 		return pobj_heap_broken(tl->p, err);
 	/* Their reservations may be gone by others' hands. */
-	detached_give_up(tl);
+	pobj_slabs_aside_give_up(tl);
 	pobj_tlanes_sweep(tl->p);
 	pobj_session_reap(tl->p);
 	if (pobj_spans_resettle(tl->p->heap))
