@@ -405,7 +405,8 @@ static void scenarios_all(const struct level *l, u32 level)
 		       scenarios[i].first, scenarios[i].second, bounds.preempts, bounds.kills,
 		       view_stale_max, (unsigned long long)count.executions);
 		printf("%llu ends, %llu violations; %.1f s\n", (unsigned long long)count.judged,
-		       (unsigned long long)count.violations, seconds_now(CLOCK_PROCESS_CPUTIME_ID) - began);
+		       (unsigned long long)count.violations,
+		       seconds_now(CLOCK_PROCESS_CPUTIME_ID) - began);
 	}
 }
 
