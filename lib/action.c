@@ -42,11 +42,9 @@ _Static_assert(offsetof(struct action, usable) == offsetof(struct pobj_action, h
 /* ---- reservations ------------------------------------------------------------------------ */
 
 /* The object of a reservation, for the lane at hand. */
-static inline void action_spot(const struct pobj_tlane *tl, const struct action *a,
-			       struct pobj_spot *spot)
+static inline void action_spot(const struct pobj_tlane *tl, struct pobj_heap *h,
+			       const struct action *a, struct pobj_spot *spot)
 {
-	struct pobj_heap *h = tl->p->heap;
-
 	spot->page = pobj_ref_page(a->ref);
 	spot->off = a->off;
 	spot->size = a->usable;
@@ -173,7 +171,7 @@ static int action_add(struct pobj_op *op, const struct action *a)
 
 	switch (a->kind) {
 	case KIND_RESERVED:
-		action_spot(tl, a, &spot);
+		action_spot(tl, h, a, &spot);
 		pobj_op_alloc(op, &spot, 0);
 		return 0;
 	case KIND_FREE:
@@ -197,7 +195,7 @@ static inline void action_settle(struct pobj_tlane *tl, const struct action *a)
 
 	if (a->kind != KIND_RESERVED)
 		return;
-	action_spot(tl, a, &spot);
+	action_spot(tl, tl->p->heap, a, &spot);
 	if (pobj_spot_is_large(&spot))
 		pobj_large_settle(tl, &spot);
 	else
@@ -231,7 +229,7 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 		}
 		if (a->kind != KIND_RESERVED || pobj_ref_idx(a->ref) == POBJ_M_REF_LARGE)
 			return 1;
-		action_spot(tl, a, &spot);
+		action_spot(tl, h, a, &spot);
 		pobj_spot_step(&spot, false, &s[i]);
 		aside |= spot.slab && !spot.slab->set;
 	}
@@ -300,7 +298,7 @@ void pmemobj_cancel(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 		a = (const struct action *)&actv[i];
 		if (a->kind != KIND_RESERVED)
 			continue;
-		action_spot(tl, a, &spot);
+		action_spot(tl, tl->p->heap, a, &spot);
 		if (pobj_spot_is_large(&spot)) {
 			pobj_large_cancel(tl, &spot);
 			continue;

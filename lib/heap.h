@@ -608,9 +608,13 @@ static inline bool pobj_words_ok(const struct pobj_heap *h, u64 off, u64 bytes)
 	       (last == page || !pobj_page_is_log(h, last));
 }
 
+/* A word lies in one page. */
 static inline bool pobj_word_ok(const struct pobj_heap *h, u64 off)
 {
-	return pobj_words_ok(h, off, sizeof(u64));
+	const u64 in = off - h->data_off;
+
+	return !(off % sizeof(u64)) && in <= h->data_bytes - sizeof(u64) &&
+	       !pobj_page_is_log(h, in >> h->page_shift);
 }
 
 /* ---- changes (op.c) ---------------------------------------------------------------------- */
