@@ -32,7 +32,8 @@ bool tiny_check(const struct pobj_media *m);
 
 /*
  * All of it on the heap (prove.c), by child processes. Adds to @hits, by site; fills in @sum and
- * the recoveries of the operation that has the fewest. Returns how many shards were not done.
+ * the recoveries of the operation that has the fewest. Returns how many shards were not done, one
+ * more if that operation has too few.
  */
 u32 prove_heap(u64 *hits, u32 site_cnt, struct power_count *sum, u64 *least);
 

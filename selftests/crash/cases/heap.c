@@ -160,14 +160,12 @@ static u32 random_op(u64 *state)
 	return random_below(state, heap_op_cnt);
 }
 
-void heap_random(u32 seed, u32 cnt)
+/* Every other seed on the smallest pool; the others on those with other borders. */
+static const struct heap_start *start_of_seed(u32 seed)
 {
 	const struct heap_start *start = &heap_starts[0];
-	u64 state = seed * 0x9e3779b97f4a7c15ULL;
-	struct power_count before;
-	u32 i, n, past[3] = { 0 };
+	u32 i, n;
 
-	/* Every other seed on the smallest pool; the others on those with other borders. */
 	for (i = 1, n = seed % 6; seed % 2 && i < heap_start_cnt && n; i++) {
 		if (heap_starts[i].shape != heap_starts[i - 1].shape &&
 		    heap_starts[i].use != HEAP_SLOW) {
@@ -175,16 +173,26 @@ void heap_random(u32 seed, u32 cnt)
 			n = n > 2 ? n - 2 : 0;
 		}
 	}
-	heap_case.kill = false;
-	heap_case.depth = 1;
+	return start;
+}
+
+/* Operation @i is @favoured if that is odd; HEAP_NONE: all are explored. */
+static void random_run(u32 seed, u32 cnt, u32 favoured)
+{
+	const struct heap_start *start = start_of_seed(seed);
+	u64 state = seed * 0x9e3779b97f4a7c15ULL;
+	struct power_count before;
+	u32 i, past[3] = { 0 };
+
 	begin(start);
 	for (i = 0; i < cnt; i++) {
 		before = power_count;
-		explored = true;
+		explored = favoured == HEAP_NONE || i % 2;
 		memmove(past, past + 1, sizeof(past) - sizeof(past[0]));
-		past[2] = random_op(&state);
+		past[2] = favoured != HEAP_NONE && i % 2 ? favoured : random_op(&state);
 		operate(heap_ops[past[2]].run);
-		tally(past[2], &before);
+		if (explored)
+			tally(past[2], &before);
 		if (power_count.violations == before.violations)
 			continue;
 		printf("# seed %u, operation %u, the last three:\n", seed, i);
@@ -192,6 +200,20 @@ void heap_random(u32 seed, u32 cnt)
 		break;		/* what comes after it says nothing */
 	}
 	power_stop();
+}
+
+void heap_random(u32 seed, u32 cnt)
+{
+	heap_case.kill = false;
+	heap_case.depth = 1;
+	random_run(seed, cnt, HEAP_NONE);
+}
+
+void heap_random_of(u32 op, u32 seed, u32 cnt)
+{
+	heap_case.kill = true;
+	heap_case.depth = 1;
+	random_run(seed, cnt, op);
 }
 
 /* ---- for make check ---------------------------------------------------------------------- */

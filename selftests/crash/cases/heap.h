@@ -232,6 +232,9 @@ u64 heap_explore_runs(const struct heap_start *start, const heap_run *runs, u32 
 /* One of the fixed seeds: @cnt random operations, each explored. */
 void heap_random(u32 seed, u32 cnt);
 
+/* Others: every other operation is @op; with kills. The rest is not explored. */
+void heap_random_of(u32 op, u32 seed, u32 cnt);
+
 /* Counts by kind: the last operation's. */
 struct heap_tally {
 	u64 sequences;

@@ -8,8 +8,11 @@
  *	pairs, killed	the same with kills and reapers, on some of the states
  *	triples		of the operations that use different entries of the log, or borders
  *	random		20 fixed seeds of 20,000 operations, power lost at each fence of each
+ *	few		what stores so little that all this did not recover it often enough: every
+ *			other one of more random operations, with kills
  *
- * A shard is one state and one last operation; of the random runs, one seed.
+ * A shard is one state and one last operation; of the random runs, one seed; of the few, one
+ * operation.
  */
 #include <stdio.h>
 #include <time.h>
@@ -19,17 +22,19 @@
 
 #define SEEDS		20U
 #define RANDOM_OPS	20000U
+#define KIND_LEAST	100000U		/* recoveries of each kind of operation */
+#define FEW_OPS		2000U		/* at a time, until there are as many */
+#define FEW_RUNS	200U		/* at most */
 
-enum what { SINGLES, PAIRS, PAIRS_KILLED, TRIPLES, RANDOM, HAZARDS, WHATS };
+enum what { SINGLES, PAIRS, PAIRS_KILLED, TRIPLES, RANDOM, HAZARDS, FEW, WHATS };
 
 static const char *const what_name[WHATS] = {
 	"single operations", "pairs", "pairs, killed", "triples", "random operations",
-	"hazards",
+	"hazards", "few recoveries",
 };
 
 static struct {
 	struct power_count count[WHATS];
-	u64 sequences[WHATS];
 	u64 hits[4096];		/* of sites */
 } *shared;
 
@@ -99,23 +104,41 @@ static void shard_do(enum what what, u32 n)
 	}
 }
 
-/* The longest first, so that all workers end at about the same time. */
-static const enum what order[WHATS] = {
+/* The longest first, so that all workers end at about the same time. FEW: when they have. */
+static const enum what order[] = {
 	HAZARDS, RANDOM, SINGLES, PAIRS_KILLED, PAIRS, TRIPLES,
 };
+
+/* Add to the count of @what what happened since @before. */
+static void count_add(enum what what, const struct power_count *before)
+{
+	const u64 *b = (const u64 *)before, *now = (const u64 *)&power_count;
+	u32 k;
+
+	for (k = 0; k < sizeof(*before) / sizeof(u64); k++)
+		__atomic_add_fetch((u64 *)&shared->count[what] + k, now[k] - b[k],
+				   __ATOMIC_RELAXED);
+}
 
 static void shard_run(u32 shard)
 {
 	const struct power_count before = power_count;
-	const u64 *b = (const u64 *)&before, *now = (const u64 *)&power_count;
-	u32 i, k;
+	u32 i;
 
 	for (i = 0; shard >= shards_of[order[i]]; i++)
 		shard -= shards_of[order[i]];
 	shard_do(order[i], shard);
-	for (k = 0; k < sizeof(before) / sizeof(u64); k++)
-		__atomic_add_fetch((u64 *)&shared->count[order[i]] + k, now[k] - b[k],
-				   __ATOMIC_RELAXED);
+	count_add(order[i], &before);
+}
+
+static void few_run(u32 op)
+{
+	const struct power_count before = power_count;
+	u32 run;
+
+	for (run = 0; run < FEW_RUNS && heap_tally[op].recoveries < KIND_LEAST; run++)
+		heap_random_of(op, SEEDS + 1 + run, FEW_OPS);
+	count_add(FEW, &before);
 }
 
 static void worker_end(void)
@@ -205,9 +228,10 @@ u32 prove_heap(u64 *hits, u32 site_cnt, struct power_count *sum, u64 *least)
 	shards_of[TRIPLES] = heap_start_cnt * entry_cnt;
 	shards_of[RANDOM] = SEEDS;
 	shards_of[HAZARDS] = 1;
-	for (i = 0; i < WHATS; i++)
-		shards += shards_of[i];
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		shards += shards_of[order[i]];
 	left = workers_run(workers_cpus(), shards, shard_run, worker_end);
+	left += workers_run(workers_cpus(), heap_op_cnt, few_run, worker_end);
 	for (i = 0; i < site_cnt && i < ARRAY_SIZE(shared->hits); i++)
 		hits[i] += shared->hits[i];
 	kinds_print(least);
@@ -217,5 +241,7 @@ u32 prove_heap(u64 *hits, u32 site_cnt, struct power_count *sum, u64 *least)
 	printf("# single operations: power lost in recoveries two deep, of %u kinds one deep\n",
 	       wide_cnt);
 	printf("# all else: power lost in the operation, and one deep after kills\n");
-	return left;
+	if (*least < KIND_LEAST)
+		printf("# a kind of operation has less than %u recoveries\n", KIND_LEAST);
+	return left + (*least < KIND_LEAST);
 }
