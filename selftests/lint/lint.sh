@@ -102,4 +102,13 @@ printf '%s\n' 'Build it:' '' '    make bananas' >"$tmp/README.md"
 sees "a target that is not there" tools/lint/readme "$tmp/README.md"
 printf '%s\n' 'To make sure, run `make help`:' '```' '$ make -j2 KVER=6.1 check' '```' >"$tmp/README.md"
 content "targets that are there" tools/lint/readme "$tmp/README.md"
+
+# What tests leave behind; git is asked about the tree that it is called in.
+here=$PWD
+tree lib/a.c ''
+in_tree() { (cd "$tmp/tree" && "$here/tools/lint/tree" "$@" "$tmp/before"); }
+in_tree -b
+content "a tree as it was" in_tree
+: >"$tmp/tree/lib/left.pyc"
+sees "a file that was left in the tree" in_tree
 echo "1..$n"

@@ -30,9 +30,10 @@ check-vm: all tests $(checks-need) ## the tests in a virtual machine
 	@$(run) -t build/test
 
 check: all tests second-needs $(checks-need) ## everything; the last line counts it. KVER=6.12 for that kernel
-	@rm -rf build/test
+	@rm -rf build/test && tools/lint/tree -b
 	@$(run) -o build/test $(lints) $(host-scripts) $(host-programs) $(vm-scripts)
 	@selftests/guest.sh build/test $(guest-programs)
+	@$(run) -o build/test tools/lint/tree
 	@$(run) -t build/test
 
 demo: all ## a guided tour in a virtual machine
