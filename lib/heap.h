@@ -511,7 +511,7 @@ static inline int pobj_object_at(const struct pobj_heap *h, const struct pobj_tl
 {
 	const u64 mixed = (u64)POBJ_M_F_MIXED << POBJ_M_HDR_FLAG_SHIFT;
 	u64 in = off - h->data_off;		/* below the data this is a large number */
-	u64 page = in >> h->page_shift, header;
+	u64 page = in >> h->page_shift, header, slot;
 	struct pobj_m_line *line;
 	u32 idx, size, cnt;
 
@@ -548,8 +548,14 @@ static inline int pobj_object_at(const struct pobj_heap *h, const struct pobj_tl
 	spot->pages = 0;
 	spot->root = false;
 	spot->slab = NULL;
-	if (tl && __atomic_load_n(&h->pages[page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1)
-		spot->slab = tl->slab[h->pages[page].slot];
+	if (tl && __atomic_load_n(&h->pages[page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1) {
+		slot = h->pages[page].slot;
+		/* Pages that the lane holds for something else, by a line that is damaged? */
+		if (POBJ_UNLIKELY(slot >= tl->slab_cnt || !tl->slab[slot] ||
+				  tl->slab[slot]->page != page))
+			return -EINVAL;
+		spot->slab = tl->slab[slot];
+	}
 	return pobj_pair_state(line, idx / 64) >> idx % 64 & 1 ? 0 : -EINVAL;
 }
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Ids that lead to a page line which is damaged: what the pages are in truth is known to who holds
+ * them, and no operation takes them for something else.
+ */
+#include "pool_fixture.h"
+#include "lib/core/line.h"
+#include "lib/heap.h"
+
+#define SMALL	64
+
+/* Has the line of the page at @off say that a slab begins there, with one object. */
+static void line_forge(PMEMobjpool *pop, u64 off)
+{
+	const struct pobj_geom *g = &pobj_pool_raw(pop)->super.geom;
+	const u64 page = (off - g->data_off) >> g->page_shift;
+	struct pobj_m_line *l = (void *)((char *)pop + pobj_geom_line(g, page));
+
+	l->header = cpu_to_le64(pobj_line_header(POBJ_M_SLAB, 0, 64, SMALL));
+	l->slab[0].a = cpu_to_le64(1);
+	l->slab[0].f = 0;
+}
+
+/*
+ * A reserved large object: its first page is the lane's, with the number of pages where the number
+ * of a slab would stand. Fewer pages than the lane has slabs, as many, and more.
+ */
+TEST_F(pool, slab_in_a_reserved_object)
+{
+	static const size_t pages[] = { 50, 63, 64, 65, 127, 128, 129, 1000 };
+	struct pobj_action act, gone;
+	PMEMobjpool *pop;
+	PMEMoid oid, kept;
+	u32 i;
+
+	pop = pmemobj_create(self->path, "damaged", 64 << 20, 0600);
+	ASSERT_NE(NULL, pop);
+	/* Slabs of the lane, so that a wrong one would be found. */
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, pmemobj_alloc(pop, &kept, SMALL << i % 8, 100, NULL, NULL));
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		oid = pmemobj_reserve(pop, &act, pages[i] << 12, 1);
+		ASSERT_FALSE(OID_IS_NULL(oid));
+		line_forge(pop, oid.off);
+		pmemobj_defer_free(pop, oid, &gone);
+		EXPECT_EQ(-1, pmemobj_publish(pop, &gone, 1));
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_NE(NULL, strstr(pmemobj_errormsg(), "no object"));
+		EXPECT_EQ(0, pmemobj_publish(pop, &act, 1));
+		EXPECT_LE(pages[i] << 12, pmemobj_alloc_usable_size(oid));
+		pmemobj_free(&oid);
+		EXPECT_TRUE(OID_IS_NULL(oid));
+	}
+	pmemobj_free(&kept);
+	pmemobj_close(pop);
+	EXPECT_EQ(1, pmemobj_check(self->path, "damaged"));
+}
+
+TEST_HARNESS_MAIN
