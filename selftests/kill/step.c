@@ -616,6 +616,8 @@ static void reopen(struct __test_metadata *_metadata)
 	EXPECT_EQ(0, census.problems);
 	hand_open(&me);
 	hand_root(&me);
+	/* A lane at once, or a child would get the one that was ours, with another log. */
+	ASSERT_NE(NULL, pobj_tlane_of(me.pop));
 }
 
 /* What a death left: before the dead were reaped, beside what was there before; and after. */
