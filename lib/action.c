@@ -41,8 +41,8 @@ _Static_assert(offsetof(struct action, usable) == offsetof(struct pobj_action, h
 
 /* ---- reservations ------------------------------------------------------------------------ */
 
-/* The object of a reservation, for the lane at hand. */
-static inline void action_spot(const struct pobj_tlane *tl, struct pobj_heap *h,
+/* The object of a reservation, for the lane at hand. False: spans overlap, by damaged lines. */
+static inline bool action_spot(const struct pobj_tlane *tl, struct pobj_heap *h,
 			       const struct action *a, struct pobj_spot *spot)
 {
 	spot->page = pobj_ref_page(a->ref);
@@ -54,8 +54,11 @@ static inline void action_spot(const struct pobj_tlane *tl, struct pobj_heap *h,
 	spot->slab = NULL;
 	spot->root = false;
 	if (!pobj_spot_is_large(spot) &&
-	    __atomic_load_n(&h->pages[spot->page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1)
-		spot->slab = tl->slab[h->pages[spot->page].slot];
+	    __atomic_load_n(&h->pages[spot->page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1) {
+		spot->slab = pobj_own_slab(h, tl, spot->page);
+		return spot->slab;
+	}
+	return true;
 }
 
 /* Mark as reserved, or no more. The owner of the slab: plainly; others: LOCKed. */
@@ -171,7 +174,8 @@ static int action_add(struct pobj_op *op, const struct action *a)
 
 	switch (a->kind) {
 	case KIND_RESERVED:
-		action_spot(tl, h, a, &spot);
+		if (!action_spot(tl, h, a, &spot))
+			break;
 		pobj_op_alloc(op, &spot, 0);
 		return 0;
 	case KIND_FREE:
@@ -193,9 +197,8 @@ static inline void action_settle(struct pobj_tlane *tl, const struct action *a)
 {
 	struct pobj_spot spot;
 
-	if (a->kind != KIND_RESERVED)
+	if (a->kind != KIND_RESERVED || !action_spot(tl, tl->p->heap, a, &spot))
 		return;
-	action_spot(tl, tl->p->heap, a, &spot);
 	if (pobj_spot_is_large(&spot))
 		pobj_large_settle(tl, &spot);
 	else
@@ -229,7 +232,8 @@ static int publish_few(struct pobj_tlane *tl, const struct pobj_action *actv, si
 		}
 		if (a->kind != KIND_RESERVED || pobj_ref_idx(a->ref) == POBJ_M_REF_LARGE)
 			return 1;
-		action_spot(tl, h, a, &spot);
+		if (POBJ_UNLIKELY(!action_spot(tl, h, a, &spot)))
+			return 1;
 		pobj_spot_step(&spot, false, &s[i]);
 		aside |= spot.slab && !spot.slab->set;
 	}
@@ -296,9 +300,8 @@ void pmemobj_cancel(PMEMobjpool *pop, struct pobj_action *actv, size_t actvcnt)
 
 	for (i = 0; tl && i < actvcnt; i++) {
 		a = (const struct action *)&actv[i];
-		if (a->kind != KIND_RESERVED)
+		if (a->kind != KIND_RESERVED || !action_spot(tl, tl->p->heap, a, &spot))
 			continue;
-		action_spot(tl, tl->p->heap, a, &spot);
 		if (pobj_spot_is_large(&spot)) {
 			pobj_large_cancel(tl, &spot);
 			continue;

@@ -502,6 +502,19 @@ bool pobj_spans_resettle(struct pobj_heap *h);
 int pobj_object_large(const struct pobj_heap *h, u64 header, struct pobj_spot *spot);
 
 /*
+ * The slab that begins at @page, which is the lane's. NULL: the lane holds that page for something
+ * else, a large object say, and it was a damaged line that told of a slab.
+ */
+static inline struct pobj_slab *pobj_own_slab(const struct pobj_heap *h,
+					      const struct pobj_tlane *tl, u64 page)
+{
+	const u64 slot = h->pages[page].slot;
+	struct pobj_slab *s = POBJ_UNLIKELY(slot >= tl->slab_cnt) ? NULL : tl->slab[slot];
+
+	return s && s->page == page ? s : NULL;
+}
+
+/*
  * Find the allocated object at @off. 0; -EINVAL: there is none (also for the inside of
  * one). @tl may be NULL: then spot->slab is. What is read from the medium is judged: the
  * offset may be dangling, or never have been one.
@@ -511,7 +524,7 @@ static inline int pobj_object_at(const struct pobj_heap *h, const struct pobj_tl
 {
 	const u64 mixed = (u64)POBJ_M_F_MIXED << POBJ_M_HDR_FLAG_SHIFT;
 	u64 in = off - h->data_off;		/* below the data this is a large number */
-	u64 page = in >> h->page_shift, header, slot;
+	u64 page = in >> h->page_shift, header;
 	struct pobj_m_line *line;
 	u32 idx, size, cnt;
 
@@ -549,12 +562,9 @@ static inline int pobj_object_at(const struct pobj_heap *h, const struct pobj_tl
 	spot->root = false;
 	spot->slab = NULL;
 	if (tl && __atomic_load_n(&h->pages[page].owner, __ATOMIC_ACQUIRE) == tl->log.lane + 1) {
-		slot = h->pages[page].slot;
-		/* Pages that the lane holds for something else, by a line that is damaged? */
-		if (POBJ_UNLIKELY(slot >= tl->slab_cnt || !tl->slab[slot] ||
-				  tl->slab[slot]->page != page))
+		spot->slab = pobj_own_slab(h, tl, page);
+		if (POBJ_UNLIKELY(!spot->slab))
 			return -EINVAL;
-		spot->slab = tl->slab[slot];
 	}
 	return pobj_pair_state(line, idx / 64) >> idx % 64 & 1 ? 0 : -EINVAL;
 }

@@ -56,4 +56,44 @@ TEST_F(pool, slab_in_a_reserved_object)
 	EXPECT_EQ(1, pmemobj_check(self->path, "damaged"));
 }
 
+/*
+ * Lines by which two spans overlap: one is given back, and its pages are taken for a large object
+ * while objects of the other are reserved. What stands in the sidecar then is put there by hand.
+ */
+TEST_F(pool, reserved_where_spans_overlap)
+{
+	static const u64 wrong[] = { 15, 16, 1000, ~0ULL };
+	struct pobj_side_page *side;
+	struct pobj_action act[2];
+	const struct pobj_heap *h;
+	PMEMobjpool *pop;
+	PMEMoid oid;
+	u64 true_slot;
+	u32 i;
+
+	pop = pmemobj_create(self->path, "damaged", 64 << 20, 0600);
+	ASSERT_NE(NULL, pop);
+	h = pobj_pool_raw(pop)->heap;
+	oid = pmemobj_reserve(pop, &act[0], SMALL, 1);
+	ASSERT_FALSE(OID_IS_NULL(oid));
+	ASSERT_FALSE(OID_IS_NULL(pmemobj_reserve(pop, &act[1], 2 * SMALL, 1)));
+	side = &h->pages[(oid.off - h->data_off) >> h->page_shift];
+	true_slot = side->slot;
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		side->slot = wrong[i];
+		EXPECT_EQ(-1, pmemobj_publish(pop, act, 1 + i % 2));
+		EXPECT_EQ(EINVAL, errno);
+		pmemobj_cancel(pop, act, 1);
+	}
+	/* The number of another slab of the lane. */
+	side->slot = h->pages[(act[1].heap.offset - h->data_off) >> h->page_shift].slot;
+	ASSERT_NE(true_slot, side->slot);
+	EXPECT_EQ(-1, pmemobj_publish(pop, act, 1));
+	side->slot = true_slot;
+	EXPECT_EQ(0, pmemobj_publish(pop, act, 2));
+	pmemobj_free(&oid);
+	pmemobj_close(pop);
+	EXPECT_EQ(1, pmemobj_check(self->path, "damaged"));
+}
+
 TEST_HARNESS_MAIN
