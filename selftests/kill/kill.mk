@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Calls by which the library changes what processes share, beside its stores (points.h).
+# Calls by which the library changes what processes share, beside its stores (engine/points.h).
 kill-calls := mmap munmap fcntl shm_open shm_unlink ftruncate fchown fchmod close
 $(O)/selftests/kill/step: override LDFLAGS += $(kill-calls:%=-Wl,--wrap=%)
 

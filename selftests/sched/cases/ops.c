@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The kinds of operations, those of selftests/kill/step.c, and the states in which two processes
+ * The kinds of operations, those of selftests/kill/cases, and the states in which two processes
  * begin theirs: at neighbouring objects and slabs, one in the slab of the other, in slabs that
  * nobody owns, in a pool without room.
  */
