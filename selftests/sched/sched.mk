@@ -45,7 +45,7 @@ $(sched-traced): $(O)/sched/%.o: %.c $(sched-small) \
 # Joined with power loss: the explorer of it, and lib/core once more for images of the pool, without
 # hooks at each access, which is three times as fast. What both have goes by other names here.
 sched-durable := $(patsubst %.c,$(O)/sched/%.o,$(wildcard selftests/sched/cases/durable*.c) \
-	selftests/crash/engine/power.c)
+	selftests/crash/engine/machine.c selftests/crash/engine/power.c)
 sched-image := $(patsubst %.c,$(O)/sched/image/%.o,$(wildcard lib/core/*.c))
 sched-image-api := pobj_recover_pool pobj_check_pool pobj_line_read
 sched-power := -DPOWER_THREADS=3U $(foreach h,words copy fill xor flush fence, \

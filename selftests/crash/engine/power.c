@@ -4,40 +4,13 @@
 #include <stdlib.h>
 
 #include "selftests/crash/engine/digest.h"
+#include "selftests/crash/engine/machine.h"
 #include "selftests/crash/engine/power.h"
 
-#define LINE		POBJ_M_LINE
-#define CONTENTS_MAX	400	/* contents of one line between two fences */
 #define DEPTH_MAX	4
 #define CHOICES_MAX	256	/* decisions in one run */
 #define IGNORED_MAX	32
 #define KNOWN_BITS	15	/* verdicts that are kept: 1 << KNOWN_BITS */
-
-/*
- * A line with more than one possible content on the medium. content[0] is what is durable for
- * certain; memory holds the last of the ordered ones.
- */
-struct dirty {
-	u32 line;
-	u32 cnt;
-	u32 flushed[POWER_THREADS];	/* contents up to here its fence makes certain */
-	struct power_digest digest;	/* of all contents; when power is lost */
-	u8 content[CONTENTS_MAX][LINE];
-};
-
-/* A machine: memory as the program sees it, and what the medium may hold instead. */
-struct machine {
-	u8 *mem;		/* program's view */
-	u64 size;
-	struct dirty **dirty;	/* by line, NULL where medium equals memory */
-	u32 *list;		/* lines with a dirty record */
-	u32 list_cnt;
-	bool *changed;		/* by line: memory is not as it was copied */
-	u32 *change;		/* these lines */
-	u32 change_cnt;
-	struct power_digest *line;	/* digests of memory by line, but for what changed since */
-	struct power_digest sum;	/* of them */
-};
 
 /*
  * What was judged. Recovery and verdict are functions of the image alone, with the model that the
@@ -116,287 +89,11 @@ unsigned int power_site_nth(const struct pobj_site *s)
 	return nth;
 }
 
-static void die(const char *why)
-{
-	printf("Bail out! %s\n", why);
-	exit(1);
-}
-
 static void violation(const char *what)
 {
 	power_count.violations++;
 	if (!power_first[0])
 		snprintf(power_first, sizeof(power_first), "%s", what);
-}
-
-/* ---- machines ---------------------------------------------------------------------------- */
-
-static void *must_alloc(size_t bytes)
-{
-	void *p = calloc(1, bytes);
-
-	if (!p)
-		die("out of memory");
-	return p;
-}
-
-static void machine_make(struct machine *k, u64 size)
-{
-	k->size = size;
-	k->mem = aligned_alloc(4096, POWER_FRONT + (size + 4095) / 4096 * 4096);
-	if (!k->mem)
-		die("out of memory");
-	k->mem += POWER_FRONT;
-	k->dirty = must_alloc(size / LINE * sizeof(*k->dirty));
-	k->list = must_alloc(size / LINE * sizeof(*k->list));
-	k->list_cnt = 0;
-	k->changed = must_alloc(size / LINE * sizeof(*k->changed));
-	k->change = must_alloc(size / LINE * sizeof(*k->change));
-	k->change_cnt = 0;
-	k->line = must_alloc(size / LINE * sizeof(*k->line));
-	k->sum = (struct power_digest){ 0, 0 };
-}
-
-/* Records come and go by the million: those not in use are kept. */
-static struct dirty *spare[256];
-static u32 spare_cnt;
-
-static struct dirty *dirty_make(void)
-{
-	struct dirty *d = spare_cnt ? spare[--spare_cnt] : malloc(sizeof(*d));
-
-	if (!d)
-		die("out of memory");
-	return d;
-}
-
-static void dirty_free(struct dirty *d)
-{
-	if (spare_cnt < ARRAY_SIZE(spare))
-		spare[spare_cnt++] = d;
-	else
-		free(d);
-}
-
-static struct power_digest line_digest(const struct machine *k, u32 line)
-{
-	return digest_words(line, k->mem + (u64)line * LINE, LINE / 8);
-}
-
-/* Bring the digests up to date. */
-static void machine_digest(struct machine *k)
-{
-	struct power_digest d;
-	u32 i, line;
-
-	for (i = 0; i < k->change_cnt; i++) {
-		line = k->change[i];
-		d = line_digest(k, line);
-		digest_sub(&k->sum, k->line[line]);
-		digest_add(&k->sum, d);
-		k->line[line] = d;
-	}
-}
-
-/* The same, all of it. */
-static void machine_digest_all(struct machine *k)
-{
-	u32 line;
-
-	k->sum = (struct power_digest){ 0, 0 };
-	for (line = 0; line < k->size / LINE; line++) {
-		k->line[line] = line_digest(k, line);
-		digest_add(&k->sum, k->line[line]);
-	}
-}
-
-/* The line's memory is about to change. */
-static void machine_change(struct machine *k, u32 line)
-{
-	if (k->changed[line])
-		return;
-	k->changed[line] = true;
-	k->change[k->change_cnt++] = line;
-}
-
-static void machine_clean(struct machine *k)
-{
-	u32 i;
-
-	for (i = 0; i < k->list_cnt; i++) {
-		dirty_free(k->dirty[k->list[i]]);
-		k->dirty[k->list[i]] = NULL;
-	}
-	k->list_cnt = 0;
-}
-
-static void machine_free(struct machine *k)
-{
-	machine_clean(k);
-	if (k->mem)
-		free(k->mem - POWER_FRONT);
-	free(k->dirty);
-	free(k->list);
-	free(k->changed);
-	free(k->change);
-	free(k->line);
-	memset(k, 0, sizeof(*k));
-}
-
-static struct dirty *machine_dirty(struct machine *k, u32 line)
-{
-	struct dirty *d = k->dirty[line];
-
-	machine_change(k, line);
-	if (d)
-		return d;
-	d = dirty_make();
-	d->line = line;
-	d->cnt = 1;
-	memset(d->flushed, 0, sizeof(d->flushed));
-	memcpy(d->content[0], k->mem + (u64)line * LINE, LINE);
-	k->dirty[line] = d;
-	k->list[k->list_cnt++] = line;
-	return d;
-}
-
-/* Add the record @d of another machine; only the contents in use. */
-static void machine_add(struct machine *to, const struct dirty *d)
-{
-	struct dirty *copy = dirty_make();
-
-	memcpy(copy, d, offsetof(struct dirty, content) + d->cnt * LINE);
-	to->dirty[d->line] = copy;
-	to->list[to->list_cnt++] = d->line;
-}
-
-/* The same memory, and nothing uncertain. Few lines differ mostly, and digests tell which. */
-static void machine_copy_memory(struct machine *to, const struct machine *from)
-{
-	u32 i;
-
-	machine_clean(to);
-	for (i = 0; i < to->change_cnt; i++) {
-		to->line[to->change[i]] = (struct power_digest){ 0, 0 };	/* unknown */
-		to->changed[to->change[i]] = false;
-	}
-	to->change_cnt = 0;
-	for (i = 0; i < from->size / LINE; i++) {
-		if (to->line[i].a == from->line[i].a && to->line[i].b == from->line[i].b)
-			continue;
-		memcpy(to->mem + (u64)i * LINE, from->mem + (u64)i * LINE, LINE);
-		to->line[i] = from->line[i];
-	}
-	to->sum = from->sum;
-}
-
-static void machine_copy(struct machine *to, const struct machine *from)
-{
-	u32 i;
-
-	machine_copy_memory(to, from);
-	for (i = 0; i < from->list_cnt; i++)
-		machine_add(to, from->dirty[from->list[i]]);
-}
-
-/*
- * A further content that the medium may hold; repetitions are left out. Of what no thread has
- * flushed only the last one has a place: the next flush covers all of it.
- */
-static void dirty_add(struct dirty *d, const u8 *content)
-{
-	u32 i, sure = 0;
-
-	if (!memcmp(d->content[d->cnt - 1], content, LINE))
-		return;
-	for (i = 0; i < POWER_THREADS; i++)
-		sure = d->flushed[i] > sure ? d->flushed[i] : sure;
-	for (i = sure + 1; i < d->cnt && memcmp(d->content[i], content, LINE); i++)
-		;
-	if (i < d->cnt) {
-		d->cnt--;
-		memmove(d->content[i], d->content[i + 1], (size_t)(d->cnt - i) * LINE);
-	}
-	if (d->cnt == CONTENTS_MAX)
-		die("a line has more contents than CONTENTS_MAX: raise it");
-	memcpy(d->content[d->cnt++], content, LINE);
-}
-
-static void machine_store_word(struct machine *k, u64 off, const void *src)
-{
-	struct dirty *d = machine_dirty(k, (u32)(off / LINE));
-
-	memcpy(k->mem + off, src, 8);
-	dirty_add(d, k->mem + off / LINE * LINE);
-}
-
-/* Bytes in no particular order, within one line: prefixes and suffixes of their words. */
-static void machine_store_bulk_line(struct machine *k, u64 off, const u8 *src, u64 len)
-{
-	struct dirty *d = machine_dirty(k, (u32)(off / LINE));
-	u8 before[LINE], content[LINE];
-	u64 base = off / LINE * LINE, at = off - base, n;
-
-	memcpy(before, k->mem + base, LINE);
-	memcpy(content, before, LINE);
-	for (n = 8 - at % 8; n < len; n += 8) {		/* suffixes: the last words first */
-		memcpy(content, before, LINE);
-		memcpy(content + at + n, src + n, len - n);
-		dirty_add(d, content);
-	}
-	memcpy(content, before, LINE);
-	for (n = 8 - at % 8; n < len; n += 8) {
-		memcpy(content + at, src, n);
-		dirty_add(d, content);
-	}
-	memcpy(k->mem + off, src, len);
-	dirty_add(d, k->mem + base);
-}
-
-static void machine_flush(struct machine *k, u64 off, u64 len)
-{
-	u64 line, last;
-
-	if (!len)
-		return;
-	last = (off + len - 1) / LINE;
-	for (line = off / LINE; line <= last; line++) {
-		if (k->dirty[line])
-			k->dirty[line]->flushed[ex.thread] = k->dirty[line]->cnt - 1;
-	}
-}
-
-/* What the thread flushed becomes certain; what others flushed is still on its way. */
-static void dirty_fence(struct dirty *d)
-{
-	const u32 sure = d->flushed[ex.thread];
-	u32 i;
-
-	if (!sure)
-		return;
-	memmove(d->content[0], d->content[sure], (size_t)(d->cnt - sure) * LINE);
-	d->cnt -= sure;
-	for (i = 0; i < POWER_THREADS; i++)
-		d->flushed[i] = d->flushed[i] > sure ? d->flushed[i] - sure : 0;
-}
-
-static void machine_fence(struct machine *k)
-{
-	struct dirty *d;
-	u32 i, kept = 0, line;
-
-	for (i = 0; i < k->list_cnt; i++) {
-		line = k->list[i];
-		d = k->dirty[line];
-		dirty_fence(d);
-		if (d->cnt == 1 && !memcmp(d->content[0], k->mem + (u64)line * LINE, LINE)) {
-			dirty_free(d);
-			k->dirty[line] = NULL;
-		} else {
-			k->list[kept++] = line;
-		}
-	}
-	k->list_cnt = kept;
 }
 
 /* ---- undecided lines --------------------------------------------------------------------- */
@@ -411,7 +108,7 @@ static void decide(struct level *v, u32 line)
 		return;
 	v->undecided[line] = false;
 	if (v->used == CHOICES_MAX)
-		die("more decisions than CHOICES_MAX: raise it");
+		power_die("more decisions than CHOICES_MAX: raise it");
 	if (ex.c->one_odd) {
 		pick = v->newest ? d->cnt - 1 : 0;
 		if (!v->odd)
@@ -445,7 +142,7 @@ static int level_read(const struct pobj_media *m, void *dst, u64 off, u64 len)
 	struct level *v = &ex.level[ex.depth - 1];
 
 	if (!pobj_media_holds(m, off, len))
-		die("read beyond the pool");
+		power_die("read beyond the pool");
 	decide_range(v, off, len);
 	memcpy(dst, v->run.mem + off, len);
 	return 0;
@@ -538,7 +235,7 @@ static void level_begin(struct level *v, struct machine *k, const struct level *
 		level_free(v);
 		machine_make(&v->at, k->size);
 		machine_make(&v->run, k->size);
-		v->undecided = must_alloc(k->size / LINE * sizeof(*v->undecided));
+		v->undecided = power_alloc(k->size / LINE * sizeof(*v->undecided));
 	}
 	if (!ex.depth)
 		model_look();
@@ -655,26 +352,6 @@ static u32 recover_and_judge(struct level *v, u32 allowed, const char *when,
 		violation(text);
 	}
 	return states;
-}
-
-/* Of memory, and of what the medium may hold instead. */
-static struct power_digest machine_sum(struct machine *k, bool flushed)
-{
-	struct power_digest sum;
-	const struct dirty *d;
-	u64 salt;
-	u32 i, t;
-
-	machine_digest(k);
-	sum = k->sum;
-	for (i = 0; i < k->list_cnt; i++) {
-		d = k->dirty[k->list[i]];
-		salt = ~(u64)d->line;
-		for (t = 0; flushed && t < POWER_THREADS; t++)
-			salt = digest_mix(salt, d->flushed[t] + 1 + ((u64)t << 32));
-		digest_add(&sum, digest_words(salt, d->content, d->cnt * (LINE / 8)));
-	}
-	return sum;
 }
 
 struct power_digest power_watched(void)
@@ -865,7 +542,7 @@ void pobj_trace_copy(struct pobj_site *s, const struct pobj_media *m, void *dst,
 	s->hits++;
 	if (s->off || !len)
 		return;
-	bytes = must_alloc(len);
+	bytes = power_alloc(len);
 	memcpy(bytes, src, len);
 	trace_bulk(m, dst, bytes, len);
 	free(bytes);
@@ -878,7 +555,7 @@ void pobj_trace_fill(struct pobj_site *s, const struct pobj_media *m, void *dst,
 	s->hits++;
 	if (s->off || !len)
 		return;
-	bytes = must_alloc(len);
+	bytes = power_alloc(len);
 	memset(bytes, byte, len);
 	trace_bulk(m, dst, bytes, len);
 	free(bytes);
@@ -892,7 +569,7 @@ void pobj_trace_flush(struct pobj_site *s, const struct pobj_media *m, const voi
 	s->hits++;
 	if (s->off || !k)
 		return;
-	machine_flush(k, offset_in(m, p), len);
+	machine_flush(k, offset_in(m, p), len, ex.thread);
 	maybe_kill(v);
 }
 
@@ -911,7 +588,7 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m)
 	if (ex.depth < ex.c->depth && !ex.paused && !(v && v->judging))
 		explore(k, ALLOW(POWER_OLD) | ALLOW(POWER_NEW),
 			ex.depth ? "power lost in a recovery" : "power lost in the operation");
-	machine_fence(k);
+	machine_fence(k, ex.thread);
 	maybe_kill(v);
 	if (!v && !ex.depth && power_fenced)
 		power_fenced();
@@ -923,7 +600,7 @@ int pobj_trace_fence(struct pobj_site *s, const struct pobj_media *m)
 void power_begin(const struct pobj_media *m, const struct power_case *c)
 {
 	if (c->depth > DEPTH_MAX)
-		die("deeper than DEPTH_MAX");
+		power_die("deeper than DEPTH_MAX");
 	ex.m = m;
 	ex.c = c;
 	ex.depth = 0;
@@ -950,7 +627,7 @@ void power_again(void)
 void power_ignore(const void *p, u64 len)
 {
 	if (ex.ignored == IGNORED_MAX)
-		die("more than IGNORED_MAX is ignored: raise it");
+		power_die("more than IGNORED_MAX is ignored: raise it");
 	ex.ignore[ex.ignored].off = offset_in(ex.m, p);
 	ex.ignore[ex.ignored++].len = len;
 }
