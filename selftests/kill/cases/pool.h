@@ -35,9 +35,10 @@ static void with_thread(struct hand *h)
 
 static void end_thread(struct hand *h)
 {
+	points_hand_over();
 	pthread_barrier_wait(&h->barrier);
 	pthread_join(h->thread, NULL);
-	points_step();
+	points_return();
 }
 
 static void *reserve_and_exit(void *arg)
@@ -57,10 +58,11 @@ static void *cancel_and_exit(void *arg)
 
 static void in_thread(struct hand *h, void *(*run)(void *arg))
 {
+	points_hand_over();
 	if (pthread_create(&h->thread, NULL, run, h))
 		fail("thread");
 	pthread_join(h->thread, NULL);
-	points_step();
+	points_return();
 }
 
 static void park(struct hand *h)

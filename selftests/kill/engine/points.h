@@ -69,6 +69,7 @@ static struct {
 	uint64_t stepped;		/* instructions since */
 	struct points_death *death;
 } points;
+static __thread bool points_waits;
 
 static bool points_hold(const char *p)
 {
@@ -132,6 +133,22 @@ static void points_step(void)
 }
 
 /*
+ * The calling thread hands over to another, and waits for it. Its own instructions do not count up
+ * to points_return(): they are made at the same time as those of the other, so they would be
+ * counted in any order, and their traps would protect the page that the other is about to write.
+ */
+static void points_hand_over(void)
+{
+	points_waits = true;
+}
+
+static void points_return(void)
+{
+	points_waits = false;
+	points_step();
+}
+
+/*
  * The instruction at hand is about to block all signals, as those who make and end threads do. A
  * trap that is blocked would end the process, so it is left out.
  */
@@ -173,11 +190,16 @@ static void points_fault(int sig, siginfo_t *info, void *context)
 static void points_trap(int sig, siginfo_t *info, void *context)
 {
 	greg_t *gregs = ((ucontext_t *)context)->uc_mcontext.gregs;
-	const bool store = points.opened;
 	uint64_t stepped;
+	bool store;
 
 	(void)sig;
 	(void)info;
+	if (points_waits) {
+		gregs[REG_EFL] &= ~TRAP_FLAG;
+		return;
+	}
+	store = points.opened;
 	for (; points.opened; points.opened--) {
 		char *page = points.open[points.opened - 1];
 
