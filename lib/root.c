@@ -60,7 +60,13 @@ static int root_fill(struct pobj_pool *p, const struct root *old, const struct p
 		     pmemobj_constr constructor, void *arg)
 {
 	char *object = pobj_media_ptr(&p->media, spot->off);
+	struct pobj_finding f;
 
+	/* By damaged lines spans overlap: what was free is in the old root. */
+	if (old->off < spot->off + spot->size && spot->off < old->off + old->size) {
+		pobj_found(&f, 0, POBJ_DIAG_ROOT, POBJ_M_ROOT_OFF, old->off, 0);
+		return pobj_err_finding(-EUCLEAN, p->path, &f);
+	}
 	if (old->size)
 		pobj_store_copy(&p->media, object, pobj_media_ptr(&p->media, old->off), old->size);
 	pobj_store_fill(&p->media, object + old->size, 0, spot->size - old->size);

@@ -8,6 +8,7 @@
 #include "lib/heap.h"
 
 #define SMALL	64
+#define PAGE	4096UL
 
 /* Has the line of the page at @off say that a slab begins there, with one object. */
 static void line_forge(PMEMobjpool *pop, u64 off)
@@ -94,6 +95,39 @@ TEST_F(pool, reserved_where_spans_overlap)
 	pmemobj_free(&oid);
 	pmemobj_close(pop);
 	EXPECT_EQ(1, pmemobj_check(self->path, "damaged"));
+}
+
+/*
+ * Lines by which the root overlaps with a span that is given back: its pages are free then, and it
+ * would grow into them. Nothing is copied there, and what the root has stays. That they are free is
+ * put into the sidecar by hand.
+ */
+TEST_F(pool, root_where_spans_overlap)
+{
+	struct pobj_heap *h;
+	PMEMoid root, oid, other;
+	PMEMobjpool *pop;
+	char *text;
+
+	pop = pmemobj_create(self->path, "damaged", PMEMOBJ_MIN_POOL, 0600);
+	ASSERT_NE(NULL, pop);
+	ASSERT_EQ(0, pmemobj_alloc(pop, &oid, 8 * PAGE, 1, NULL, NULL));
+	root = pmemobj_root(pop, 8 * PAGE);
+	ASSERT_EQ(oid.off + 8 * PAGE, root.off);
+	text = pmemobj_direct(root);
+	memset(text, 'r', 8 * PAGE);
+	/* It could grow nowhere else. */
+	while (!pmemobj_alloc(pop, &other, 12 * PAGE, 1, NULL, NULL))
+		;
+	pmemobj_free(&oid);
+	h = pobj_pool_raw(pop)->heap;
+	pobj_span_give(h, pobj_tlane_of(pop)->side, pobj_geom_page_of(h->g, root.off), 8);
+	EXPECT_EQ(0, pmemobj_root(pop, 12 * PAGE).off);
+	EXPECT_EQ(EUCLEAN, errno);
+	EXPECT_NE(NULL, strstr(pmemobj_errormsg(), "root"));
+	EXPECT_EQ('r', text[0]);
+	EXPECT_EQ('r', text[8 * PAGE - 1]);
+	pmemobj_close(pop);
 }
 
 TEST_HARNESS_MAIN

@@ -212,6 +212,35 @@ TEST_F(pool, largest_root)
 	EXPECT_EQ(1, pmemobj_check(self->path, NULL));
 }
 
+/* The only room is before the root: it moves there. */
+TEST_F(pool, grows_into_what_lies_before)
+{
+	PMEMoid before, root, other;
+	uint64_t was;
+	char *text;
+
+	CREATE();
+	ASSERT_EQ(0, pmemobj_alloc(self->pop, &before, 12 * 4096, 1, NULL, NULL));
+	root = pmemobj_root(self->pop, 8 * 4096);
+	was = root.off;
+	ASSERT_LT(before.off, was);
+	text = pmemobj_direct(root);
+	memset(text, 'r', 8 * 4096);
+	pmemobj_persist(self->pop, text, 8 * 4096);
+	while (!pmemobj_alloc(self->pop, &other, 12 * 4096, 1, NULL, NULL))
+		;
+	pmemobj_free(&before);
+	root = pmemobj_root(self->pop, 12 * 4096);
+	ASSERT_NE(0, root.off);
+	EXPECT_LT(root.off, was);
+	text = pmemobj_direct(root);
+	EXPECT_EQ('r', text[0]);
+	EXPECT_EQ('r', text[8 * 4096 - 1]);
+	EXPECT_EQ(0, text[8 * 4096]);
+	pmemobj_close(self->pop);
+	EXPECT_EQ(1, pmemobj_check(self->path, NULL));
+}
+
 TEST_F(pool, contents_last)
 {
 	char *p;
