@@ -573,6 +573,14 @@ static void spawn(FIXTURE_DATA(kill) * self, unsigned int i)
 		worker(i, seed);
 }
 
+/* Who kept the others waiting, if it did not say so itself. */
+static void late_tell(unsigned int i, const char *what, int status)
+{
+	if (!stage->text[0])
+		snprintf(stage->text, sizeof(stage->text), "worker %u %s, status %#x; at %d", i,
+			 what, (unsigned int)status, (int)GET(stage->doing[i]));
+}
+
 /* Until all stop, or one of them ended by itself. */
 static bool stop_all(FIXTURE_DATA(kill) * self)
 {
@@ -585,11 +593,15 @@ static bool stop_all(FIXTURE_DATA(kill) * self)
 			i++;
 			continue;
 		}
-		if (waitpid(self->pid[i], &status, WNOHANG) == self->pid[i])
+		if (waitpid(self->pid[i], &status, WNOHANG) == self->pid[i]) {
+			late_tell(i, "ended by itself", status);
 			return false;
+		}
 		usleep(1000);
 		ms++;
 	}
+	if (i < WORKERS)
+		late_tell(i, "does not stop", 0);
 	return i == WORKERS;
 }
 
