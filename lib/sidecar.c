@@ -107,6 +107,25 @@ static int holder_await(struct pobj_pool *p, u64 session)
 	return gone < 0 ? gone : 0;
 }
 
+/*
+ * A waiter that was woken and is killed before it has the mutex takes the wake-up with it: whoever
+ * got the mutex meanwhile does not know that others wait, and wakes nobody. Neither the kernel nor
+ * libc mends that, so those who wait look again after a second at the latest. (The clock may be
+ * set; libc's other timed lock is unknown to TSan and helgrind.)
+ */
+static int lock_in_slices(pthread_mutex_t *lock)
+{
+	struct timespec until;
+	int err;
+
+	for (err = pthread_mutex_trylock(lock); err == EBUSY || err == ETIMEDOUT;
+	     err = pthread_mutex_timedlock(lock, &until)) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+	}
+	return err;
+}
+
 int pobj_pool_lock(struct pobj_pool *p)
 {
 	struct pobj_sidecar *sc = p->sidecar;
@@ -116,7 +135,7 @@ int pobj_pool_lock(struct pobj_pool *p)
 		return pobj_err(-EIO,
 				"%s: an earlier write to the medium failed; close the pool and open it again, which recovers it",
 				p->path);
-	err = pthread_mutex_lock(&sc->pool_lock);
+	err = lock_in_slices(&sc->pool_lock);
 	if (err && err != EOWNERDEAD)
 		return pobj_err_sys(-err, "%s: pool lock", p->path);
 	if (err) {

@@ -14,8 +14,8 @@ sched-hooks := -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
 sched-rename := --redefine-sym memcpy=sched_memcpy --redefine-sym memset=sched_memset \
 	--redefine-sym memmove=sched_memmove --globalize-symbol=pobj_seats --redefine-sym seats=pobj_seats
 sched-wraps := malloc calloc realloc free pobj_file_lock fcntl nanosleep usleep clock_gettime \
-	syscall pthread_self pthread_mutex_lock pthread_mutex_unlock pthread_mutex_consistent \
-	pthread_mutex_init pthread_mutex_destroy pthread_key_create pthread_setspecific
+	syscall pthread_self pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock \
+	pthread_mutex_consistent pthread_mutex_init pthread_mutex_destroy pthread_key_create pthread_setspecific
 
 sched-small := $(O)/sched/include/lib/core/side.h $(O)/sched/include/lib/heap.h
 

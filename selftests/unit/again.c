@@ -51,8 +51,8 @@ int __real_pobj_recover_lane(const struct pobj_media *m, const struct pobj_super
 			     struct pobj_recovery *r, struct pobj_finding *f);
 int __wrap_pobj_recover_lane(const struct pobj_media *m, const struct pobj_super *s, u32 lane,
 			     struct pobj_recovery *r, struct pobj_finding *f);
-int __real_pthread_mutex_lock(pthread_mutex_t *lock);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
+int __real_pthread_mutex_trylock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *lock);
 void *__real_calloc(size_t cnt, size_t size);
 void *__wrap_calloc(size_t cnt, size_t size);
 
@@ -91,11 +91,11 @@ int __wrap_pobj_recover_lane(const struct pobj_media *m, const struct pobj_super
 	return __real_pobj_recover_lane(m, s, lane, r, f);
 }
 
-int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *lock)
 {
-	const int ret = __real_pthread_mutex_lock(lock);
+	const int ret = __real_pthread_mutex_trylock(lock);
 
-	if (after_pool_lock && lock == &pobj_pool_raw(pop)->sidecar->pool_lock)
+	if (!ret && after_pool_lock && lock == &pobj_pool_raw(pop)->sidecar->pool_lock)
 		call_once(&after_pool_lock);
 	return ret;
 }

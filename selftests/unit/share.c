@@ -4,6 +4,7 @@
  * children, and SIGKILL at every bad moment. Processes speak through a shared page.
  */
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sched.h>
@@ -14,6 +15,8 @@
 
 #include "kselftest_harness.h"
 #include "files.h"
+#include "lib/pool.h"
+#include "lib/sidecar.h"
 #include "rounds.h"
 #include "libpmemobj.h"
 #include "pobj.h"
@@ -567,6 +570,40 @@ TEST_F(share, killed_with_the_pool_lock)
 		EXPECT_EQ(1, pmemobj_check(path, NULL));
 		EXPECT_FALSE(files_has_sidecar("pool"));
 	}
+}
+
+static bool sleeps(pid_t pid)
+{
+	char name[64], state = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+	f = fopen(name, "r");
+	if (f && fscanf(f, "%*d %*s %c", &state) != 1)
+		state = 0;
+	if (f)
+		fclose(f);
+	return state == 'S';
+}
+
+/*
+ * As if another had waited too, had been woken and killed then, and we had the lock meanwhile:
+ * nothing in it says that somebody waits.
+ */
+TEST_F_TIMEOUT(share, a_wake_up_for_the_pool_lock_is_lost, 20)
+{
+	struct pobj_pool *p = pobj_pool_raw(self->pop);
+	int *word = &p->sidecar->pool_lock.__data.__lock;
+	pid_t pid;
+
+	memset(pmemobj_direct(pmemobj_root(self->pop, 100)), 0x11, 100);
+	ASSERT_EQ(0, pobj_pool_lock(p));
+	pid = files_start(wait_for_the_root, (void *)200);
+	while (!(__atomic_load_n(word, __ATOMIC_ACQUIRE) & (int)FUTEX_WAITERS) || !sleeps(pid))
+		usleep(1000);
+	__atomic_fetch_and(word, (int)~FUTEX_WAITERS, __ATOMIC_ACQ_REL);
+	pobj_pool_unlock(p);
+	EXPECT_EQ(0, files_wait(pid));
 }
 
 TEST_F(share, last_user_killed)

@@ -3,4 +3,4 @@
 plain-programs += $(O)/selftests/unit/again
 $(O)/selftests/unit/again: override LDFLAGS += \
 	-fno-lto -Wl,--wrap=pobj_span_disown,--wrap=pobj_span_give,--wrap=pobj_slab_hint \
-	-Wl,--wrap=pobj_recover_lane,--wrap=pthread_mutex_lock,--wrap=calloc
+	-Wl,--wrap=pobj_recover_lane,--wrap=pthread_mutex_trylock,--wrap=calloc

@@ -262,14 +262,23 @@ static u32 mutex_find(u64 off)
 	abort();
 }
 
-/* Shared ones are robust and checked for errors; private ones have one thread only. */
+/* Private ones have one thread only. */
 int __wrap_pthread_mutex_lock(pthread_mutex_t *m)
+{
+	return sched_proc == SCHED_PROCS ? __real_pthread_mutex_lock(m) : 0;
+}
+
+/*
+ * Shared ones are robust and checked for errors. They are asked for in slices (lib/sidecar.c):
+ * here the first slice lasts until they are free.
+ */
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *m)
 {
 	const u64 off = shared_off(m);
 	u32 i;
 
 	if (!off)
-		return sched_proc == SCHED_PROCS ? __real_pthread_mutex_lock(m) : 0;
+		return __real_pthread_mutex_trylock(m);
 	i = mutex_find(off);
 	for (;;) {
 		sched_point(off, 8, SCHED_RMW);

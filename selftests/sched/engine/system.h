@@ -16,6 +16,7 @@ int __real_clock_gettime(clockid_t clock, struct timespec *t);
 long __real_syscall(long number, ...);
 int __real_pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *a);
 int __real_pthread_mutex_lock(pthread_mutex_t *m);
+int __real_pthread_mutex_trylock(pthread_mutex_t *m);
 int __real_pthread_mutex_unlock(pthread_mutex_t *m);
 
 #endif
