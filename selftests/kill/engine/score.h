@@ -93,11 +93,11 @@ static void score_sum(unsigned int i, struct score_row *sum)
 		score_add(sum, &score->row[s][i]);
 }
 
-#define SCORE_HEAD	"operation                 instr  kills    old part   new wrong"
+#define SCORE_HEAD	"operation                instr  kills    old  part   new wrong"
 
 static void score_print_row(const struct score_row *r)
 {
-	printf("%-23.23s%8llu%7llu%7llu%5llu%6llu%6llu", r->name, (unsigned long long)r->length,
+	printf("%-22.22s%8llu%7llu%7llu%6llu%6llu%6llu", r->name, (unsigned long long)r->length,
 	       (unsigned long long)r->kills, (unsigned long long)r->old,
 	       (unsigned long long)r->part, (unsigned long long)r->new,
 	       (unsigned long long)(r->violations + r->unlike));
