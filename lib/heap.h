@@ -508,7 +508,8 @@ int pobj_object_large(const struct pobj_heap *h, u64 header, struct pobj_spot *s
 static inline struct pobj_slab *pobj_own_slab(const struct pobj_heap *h,
 					      const struct pobj_tlane *tl, u64 page)
 {
-	const u64 slot = h->pages[page].slot;
+	/* The lane's alone now. Who has the page next may come to it by way of another process. */
+	const u64 slot = __atomic_load_n(&h->pages[page].slot, __ATOMIC_RELAXED);
 	struct pobj_slab *s = POBJ_UNLIKELY(slot >= tl->slab_cnt) ? NULL : tl->slab[slot];
 
 	return s && s->page == page ? s : NULL;
